@@ -1,0 +1,26 @@
+import type { RaceKind } from './races.js';
+
+/** What the runtime performs, in the order given; the core performs nothing. */
+export type Effect =
+  /** Start the handlers of the messages that waited. */
+  | 'dispatch-waiting'
+  /** Give up the messages that waited, and read on, so that close frames and pongs are seen. */
+  | 'discard-waiting'
+  /** Abort the signal, unsubscribe Observables; later replies are refused. Idempotent. */
+  | 'abort-handlers'
+  /** Report `macrotaskEnded` once the running macrotask is over. */
+  | 'await-macrotask'
+  /** Write the ping whose pong proves that all before it was read. */
+  | 'write-ping'
+  /** Write the close frame of `context.sent`. */
+  | 'write-close'
+  /** Nothing more is to be read or written: end the socket. */
+  | 'end-socket'
+  | 'destroy-socket'
+  /** Start the timer of the phase anew. */
+  | 'restart-timer'
+  /** Everything accepted so far was read by the peer. */
+  | 'acknowledge'
+  /** Give every open send its outcome, then the close its own. */
+  | 'settle'
+  | `tell:${RaceKind}`;

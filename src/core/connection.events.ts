@@ -1,0 +1,38 @@
+import type { CloseFrame, CloseRequest } from './close-request.js';
+
+/** Everything that can happen to a connection, as far as its life is concerned. */
+export type ConnectionEvent =
+  /** `handleConnection` of every gateway has settled. */
+  | { readonly type: 'ready' }
+  /** A `handleConnection` rejected; the request says with which code to close. */
+  | { readonly type: 'rejected'; readonly request: CloseRequest }
+  /** Not ready in time. */
+  | { readonly type: 'readyTimeout'; readonly request: CloseRequest }
+  | { readonly type: 'closeRequested'; readonly request: CloseRequest }
+  | { readonly type: 'terminateRequested' }
+  /** The peer broke the protocol; nothing it sends is read any more. */
+  | { readonly type: 'protocolFailed'; readonly request: CloseRequest }
+  /** The peer's close frame was read. */
+  | { readonly type: 'peerClosed'; readonly frame: CloseFrame }
+  /** The peer ended its side of the socket (FIN). */
+  | { readonly type: 'peerEnded' }
+  /** The socket is gone. */
+  | { readonly type: 'socketClosed' }
+  /** The macrotask in which closing began is over. */
+  | { readonly type: 'macrotaskEnded'; readonly running: boolean; readonly unwritten: boolean }
+  /** The last handler in flight has ended. */
+  | { readonly type: 'handlersSettled'; readonly unwritten: boolean }
+  | { readonly type: 'settleTimeout'; readonly unwritten: boolean }
+  /** Everything accepted has been handed to the kernel. */
+  | { readonly type: 'flushed' }
+  /** The reader has taken something since the timer was started. */
+  | { readonly type: 'progress' }
+  | { readonly type: 'flushTimeout' }
+  /** The pong to the ping that went directly before our close frame. */
+  | { readonly type: 'closePong' }
+  | { readonly type: 'handshakeTimeout' }
+  /** The hard cap on the whole close. */
+  | { readonly type: 'deadline' };
+
+export type EventType = ConnectionEvent['type'];
+export type EventOf<T extends EventType> = Extract<ConnectionEvent, { type: T }>;

@@ -1,0 +1,31 @@
+export { SafeCloseError, InvalidOptionsError, SetupError, type OptionFault } from './core/errors.js';
+export type { HandlersPolicy } from './core/close-request.js';
+export type { Initiator } from './core/connection.context.js';
+export type { ConnectionState } from './core/connection.phases.js';
+export type {
+  CloseOutcome,
+  CloseRequestRecord,
+  Handshake,
+  LossCause,
+  RefusalCause,
+  SendOutcome,
+} from './core/outcomes.js';
+export { RACE_KINDS, RACE_LEVELS, type RaceKind } from './core/races.js';
+export type { CloseOptions, Connection, ConnectionRequest, SendOptions } from './runtime/connection.js';
+export { ConnectionClosingError } from './runtime/handler-calls.js';
+export type { SendTotals } from './runtime/lifecycle.observer.js';
+export type { CloseTimes, LifecycleReport } from './runtime/lifecycle.report.js';
+export type { MessageData } from './runtime/socket.port.js';
+export { ConnectionLifecycleInterceptor } from './nest/connection-lifecycle.interceptor.js';
+export { ConnectionPolicy } from './nest/connection-policy.decorator.js';
+export { ConnectionRejectedException } from './nest/connection-rejected.exception.js';
+export { ConnectionSignal, CurrentConnection } from './nest/connection.decorators.js';
+export type { LifecycleEvent } from './nest/lifecycle.events.js';
+export { SafeCloseModule } from './nest/safe-close.module.js';
+export type {
+  ConnectionPolicyOptions,
+  MessageSerializer,
+  SafeCloseOptions,
+} from './nest/safe-close.options.js';
+export { SafeCloseService, type Client } from './nest/safe-close.service.js';
+export { SafeCloseWsAdapter } from './nest/safe-close.ws-adapter.js';

@@ -1,0 +1,44 @@
+import { Logger } from '@nestjs/common';
+import { randomBytes } from 'node:crypto';
+import { systemClock } from '../runtime/clock.js';
+import type { ConnectionPolicyValues } from '../runtime/connection.policy.js';
+import { ConnectionRegistry } from '../runtime/connection.registry.js';
+import { encodeJson } from '../runtime/json.encoder.js';
+import { LifecycleHub } from '../runtime/lifecycle.hub.js';
+import { LifecycleStatistics } from '../runtime/lifecycle.report.js';
+import type { Runtime } from '../runtime/runtime.js';
+import { LifecycleEvents } from './lifecycle.events.js';
+import { resolveOptions } from './options.validation.js';
+import { RaceLogger } from './race.logger.js';
+import type { SafeCloseOptions } from './safe-close.options.js';
+
+/** What one module holds: its checked options, the runtime of its connections, its observers. */
+export interface SafeCloseEngine {
+  readonly options: SafeCloseOptions;
+  readonly policy: ConnectionPolicyValues;
+  readonly runtime: Runtime;
+  readonly statistics: LifecycleStatistics;
+  readonly events: LifecycleEvents;
+}
+
+export function createEngine(options: SafeCloseOptions): SafeCloseEngine {
+  const policy = resolveOptions(options);
+  const { now } = systemClock;
+  const statistics = new LifecycleStatistics(now());
+  const events = new LifecycleEvents(now, (error) => {
+    const message = 'A subscriber of events$ threw.';
+    statistics.race('listener-error');
+    logger.race('listener-error', '', { message, error });
+  });
+  const logger = new RaceLogger(new Logger('SafeClose'), now);
+  const prefix = randomBytes(4).toString('hex');
+  let count = 0;
+  const runtime: Runtime = {
+    clock: systemClock,
+    observer: new LifecycleHub(statistics, logger, events),
+    connections: new ConnectionRegistry(),
+    encode: options.serializer ? (message) => options.serializer!.encode(message) : encodeJson,
+    nextId: () => `${prefix}-${(++count).toString(36)}`,
+  };
+  return { options, policy, runtime, statistics, events };
+}

@@ -1,0 +1,74 @@
+import { Inject, Module, type DynamicModule } from '@nestjs/common';
+import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import type { Server } from 'node:http';
+import { SetupError } from '../core/errors.js';
+import { track } from '../ws/owned-websocket.js';
+import { assertSupportedWs } from '../ws/ws.internals.js';
+import { installAdapter } from './adapter.installation.js';
+import { ConnectionLifecycleInterceptor } from './connection-lifecycle.interceptor.js';
+import { Gateways } from './gateways.js';
+import { createEngine, type SafeCloseEngine } from './safe-close.engine.js';
+import {
+  ConfigurableModuleClass,
+  type ASYNC_OPTIONS_TYPE,
+  type OPTIONS_TYPE,
+} from './safe-close.module-definition.js';
+import { SafeCloseService } from './safe-close.service.js';
+import { SAFE_CLOSE_ENGINE, SAFE_CLOSE_OPTIONS } from './safe-close.tokens.js';
+
+/** Apps that have the module already; by their configuration, as that is one an app. */
+const INSTALLED = Symbol.for('nestjs-safe-close.installed');
+
+/** Import it once, in the root module; everything else of the app stays as it is. */
+@Module({
+  providers: [
+    { provide: SAFE_CLOSE_ENGINE, inject: [SAFE_CLOSE_OPTIONS], useFactory: createEngine },
+    SafeCloseService,
+    ConnectionLifecycleInterceptor,
+  ],
+  exports: [SAFE_CLOSE_ENGINE, SafeCloseService, ConnectionLifecycleInterceptor],
+})
+export class SafeCloseModule extends ConfigurableModuleClass {
+  constructor(
+    @Inject(SAFE_CLOSE_ENGINE) engine: SafeCloseEngine,
+    @Inject(ApplicationConfig) config: ApplicationConfig,
+    @Inject(ModulesContainer) modules: ModulesContainer,
+    @Inject(HttpAdapterHost) http: HttpAdapterHost,
+  ) {
+    super();
+    claim(config);
+    assertSupportedWs();
+    const gateways = new Gateways(modules);
+    if (engine.options.installAdapter === false) {
+      gateways.wrapPrototypes((client) => track(client as never, engine.runtime, engine.policy));
+      return;
+    }
+    gateways.wrapPrototypes();
+    installAdapter(config, {
+      engine,
+      gateways,
+      httpServer: () => http.httpAdapter?.getHttpServer() as Server | undefined,
+    });
+  }
+
+  /** @param options - all optional; faulty ones fail the boot, all in one error */
+  static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+
+  /** The same, with options from a factory, a class or a provider (`create()`). */
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    return super.forRootAsync(options);
+  }
+}
+
+function claim(config: ApplicationConfig): void {
+  if (INSTALLED in config) {
+    throw new SetupError(
+      'ERR_MODULE_TWICE',
+      'SafeCloseModule.forRoot() stands in two modules: keep the one in the root module. It is ' +
+        'global, so SafeCloseService can be injected anywhere.',
+    );
+  }
+  Object.defineProperty(config, INSTALLED, { value: true });
+}

@@ -1,0 +1,144 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Observable } from 'rxjs';
+import type { WebSocket } from 'ws';
+import { ABNORMAL_CLOSURE } from '../core/close-code.js';
+import { SetupError } from '../core/errors.js';
+import type { CloseOutcome, SendOutcome } from '../core/outcomes.js';
+import type { CloseOptions, Connection, SendOptions } from '../runtime/connection.js';
+import type { LifecycleReport } from '../runtime/lifecycle.report.js';
+import type { MessageData } from '../runtime/socket.port.js';
+import { track } from '../ws/owned-websocket.js';
+import { ownerOf } from '../ws/ownership.js';
+import type { LifecycleEvent } from './lifecycle.events.js';
+import type { SafeCloseEngine } from './safe-close.engine.js';
+import { SAFE_CLOSE_ENGINE } from './safe-close.tokens.js';
+
+/** A connection, named by its ws socket or by its id. */
+export type Client = WebSocket | string;
+
+const UNKNOWN_CLIENT: SendOutcome = Object.freeze({ status: 'refused', cause: 'unknown-client' });
+
+function unknownClose(client: unknown): CloseOutcome {
+  return Object.freeze({
+    connectionId: typeof client === 'string' ? client : '',
+    initiator: 'network',
+    handshake: 'lost',
+    code: ABNORMAL_CLOSURE,
+    reason: '',
+    requests: [],
+    acknowledged: false,
+    written: 0,
+    lost: 0,
+    refusedReplies: 0,
+    durationMs: 0,
+  });
+}
+
+/**
+ * Sends to and closes any connection of the app. No method throws, and no promise rejects: each
+ * ends in an outcome. A client without an owner, or one that has ended and is named by its id, is
+ * unknown: sends are refused, closes are `lost` with 1006.
+ */
+@Injectable()
+export class SafeCloseService {
+  readonly #engine: SafeCloseEngine;
+  /** The connections that have not ended. */
+  readonly connections: Iterable<Connection> & { readonly size: number };
+  /** Everything that happens; what a subscriber throws is logged and harms nobody. */
+  readonly events$: Observable<LifecycleEvent>;
+
+  constructor(@Inject(SAFE_CLOSE_ENGINE) engine: SafeCloseEngine) {
+    this.#engine = engine;
+    this.connections = engine.runtime.connections;
+    this.events$ = engine.events.events$;
+  }
+
+  /** Sends what ws's `send()` takes; see `Connection.send`. */
+  send(client: Client, data: MessageData, options?: SendOptions): Promise<SendOutcome> {
+    return this.#find(client)?.send(data, options) ?? Promise.resolve(UNKNOWN_CLIENT);
+  }
+
+  /** Sends Nest's `{ event, data }` frame. */
+  emit(client: Client, event: string, data?: unknown, options?: SendOptions): Promise<SendOutcome> {
+    return this.#find(client)?.emit(event, data, options) ?? Promise.resolve(UNKNOWN_CLIENT);
+  }
+
+  /** As `emit`, without a promise: whether it was accepted. */
+  post(client: Client, event: string, data?: unknown): boolean {
+    return this.#find(client)?.post(event, data) ?? false;
+  }
+
+  /**
+   * Whether the peer's protocol stack has read all that was sent so far: its pong to a ping sent
+   * behind it proves that, for any RFC 6455 client.
+   *
+   * @param timeout - milliseconds to wait; default `close.flushTimeout`
+   */
+  acknowledged(client: Client, timeout?: number): Promise<boolean> {
+    return this.#find(client)?.acknowledged(timeout) ?? Promise.resolve(false);
+  }
+
+  /**
+   * Closes with a close frame that follows everything accepted. All who close one connection get
+   * the same outcome, within the budgets of `close`.
+   *
+   * @param code - default 1000; an invalid one is mended and told
+   * @param reason - cut to 123 bytes of UTF-8 (RFC 6455 §5.5)
+   */
+  close(
+    client: Client,
+    code?: number,
+    reason?: string,
+    options?: CloseOptions,
+  ): Promise<CloseOutcome> {
+    const owner = this.#find(client);
+    return owner ? owner.close(code, reason, options) : Promise.resolve(unknownClose(client));
+  }
+
+  /** Destroys the socket; what is unsent is lost. */
+  terminate(client: Client): Promise<CloseOutcome> {
+    return this.#find(client)?.terminate() ?? Promise.resolve(unknownClose(client));
+  }
+
+  /** The connection of a client; `undefined` where it is unknown. */
+  connection(client: Client): Connection | undefined {
+    return this.#find(client);
+  }
+
+  /** What has happened since the module was created. */
+  report(): LifecycleReport {
+    const { statistics, runtime } = this.#engine;
+    return statistics.report(Array.from(runtime.connections, (owner) => owner.totals));
+  }
+
+  /**
+   * Takes ownership of a socket that the app opened itself, a client's included; its own `send`,
+   * `close` and `terminate` go through the owner from now on. A socket that has an owner keeps it.
+   *
+   * @throws SetupError where `socket` is no ws socket
+   */
+  track(socket: WebSocket): Connection {
+    if (!isWebSocket(socket)) {
+      throw new SetupError('ERR_NOT_A_WEBSOCKET', 'track() takes a WebSocket of the package ws.');
+    }
+    return track(socket, this.#engine.runtime, this.#engine.policy);
+  }
+
+  #find(client: unknown): Connection | undefined {
+    return typeof client === 'string'
+      ? this.#engine.runtime.connections.get(client)
+      : ownerOf(client);
+  }
+}
+
+/** By shape, as the app may have several copies of ws. */
+function isWebSocket(value: unknown): value is WebSocket {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'readyState' in value &&
+    'terminate' in value &&
+    typeof value.terminate === 'function' &&
+    'bufferedAmount' in value
+  );
+}

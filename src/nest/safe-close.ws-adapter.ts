@@ -1,0 +1,175 @@
+import { WsAdapter } from '@nestjs/platform-ws';
+import type { MessageMappingProperties } from '@nestjs/websockets';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { Observable } from 'rxjs';
+import { WebSocket, WebSocketServer, type ServerOptions } from 'ws';
+import { SetupError } from '../core/errors.js';
+import { own, ownedWebSocketClass } from '../ws/owned-websocket.js';
+import { ownerOf } from '../ws/ownership.js';
+import type { AdapterHost } from './adapter.host.js';
+import type { ServerGateways } from './gateways.js';
+import { MessageDispatch, type BoundHandler, type Parse } from './message-dispatch.js';
+import { UpgradeRouter, type PathServer } from './upgrade-router.js';
+
+type GatewayOptions = NonNullable<Parameters<WsAdapter['create']>[1]>;
+type ConnectionCallback = (client: WebSocket, ...args: unknown[]) => void;
+
+/** What an adapter has beside what it shows. */
+interface AdapterParts {
+  httpServer?: Server;
+  messageParser: (data: Buffer | string) => { event: string; data: unknown } | void;
+}
+
+/** Nest's number for the HTTP server of the app itself. */
+const APP_PORT = 0;
+/** Beyond our own bounds, so that ws's close timer never fires before them. */
+const WS_CLOSE_TIMEOUT_MARGIN_MS = 10_000;
+
+/**
+ * The adapter that the module installs. Extend it where you would extend `WsAdapter`; it does
+ * what that one does, with sockets that have an owner and with messages dispatched directly.
+ *
+ * Server, socket class and the app's `WebSocket` come from one copy of ws, the app's own: the
+ * copy that `@nestjs/platform-ws` brings along often is another, and mixing them breaks ws's
+ * close timer and `instanceof WebSocket`.
+ */
+export class SafeCloseWsAdapter extends WsAdapter {
+  #host: AdapterHost | undefined;
+  readonly #owned = new WeakSet<object>();
+  readonly #dispatches = new WeakMap<object, MessageDispatch>();
+  readonly #routers: UpgradeRouter[] = [];
+
+  /** Called by the module; without one the adapter creates no server. */
+  attach(host: AdapterHost): void {
+    this.#host = host;
+  }
+
+  /** Takes over what a plain `WsAdapter` was made with. */
+  adopt(adapter: WsAdapter): void {
+    const { httpServer, messageParser } = adapter as unknown as AdapterParts;
+    if (httpServer) Object.assign(this, { httpServer });
+    this.setMessageParser(messageParser as never);
+  }
+
+  override create(port: number, options: GatewayOptions = {}): unknown {
+    const host = this.#attached();
+    const { server, path, namespace, ...wsOptions } = options;
+    if (namespace) return super.create(port, options);
+    const httpServer =
+      port === APP_PORT
+        ? ((this.httpServer as Server | undefined) ?? host.httpServer())
+        : undefined;
+    if (!httpServer && server) return server;
+    host.gateways.beforeBinding();
+    const gateways = host.gateways.behind(port, path, host.engine.policy);
+    const serverOptions: ServerOptions & { closeTimeout: number } = {
+      ...wsOptions,
+      closeTimeout: gateways.policy.close.maxTimeout + WS_CLOSE_TIMEOUT_MARGIN_MS,
+      WebSocket: ownedWebSocketClass((wsOptions['WebSocket'] as typeof WebSocket) ?? WebSocket),
+    };
+    const made =
+      httpServer || (path && port !== APP_PORT)
+        ? this.#serverOfPath(port, path ?? '', httpServer, serverOptions)
+        : new WebSocketServer({ ...serverOptions, port, ...(path && { path }) });
+    this.#ownConnections(made, gateways, host);
+    return made;
+  }
+
+  /** Keeps the seal of readiness behind the last gateway's own listener. */
+  override bindClientConnect(server: WebSocketServer, callback: ConnectionCallback): void {
+    server.off('connection', sealReadiness);
+    super.bindClientConnect(server, callback);
+    if (this.#owned.has(server)) server.on('connection', sealReadiness);
+  }
+
+  override bindMessageHandlers(
+    client: WebSocket,
+    handlers: MessageMappingProperties[],
+    transform: (data: unknown) => Observable<unknown>,
+  ): void {
+    const owner = ownerOf(client);
+    if (!owner) {
+      super.bindMessageHandlers(client, handlers, transform);
+      return;
+    }
+    let dispatch = this.#dispatches.get(owner);
+    if (!dispatch) {
+      dispatch = new MessageDispatch(owner, this.#parser());
+      this.#dispatches.set(owner, dispatch);
+    }
+    dispatch.bind(handlers as readonly BoundHandler[]);
+  }
+
+  override async dispose(): Promise<void> {
+    for (const router of this.#routers.splice(0)) router.stop();
+    await super.dispose();
+  }
+
+  /** As the stock one, but with a router that leaves other paths alone. */
+  protected override ensureHttpServerExists(
+    port: number,
+    httpServer: Server = createServer(),
+  ): Server | undefined {
+    if (this.httpServersRegistry.has(port)) return undefined;
+    this.httpServersRegistry.set(port, httpServer);
+    this.#routers.push(
+      new UpgradeRouter(httpServer, () => (this.wsServersRegistry.get(port) ?? []) as PathServer[]),
+    );
+    return httpServer;
+  }
+
+  #serverOfPath(
+    port: number,
+    path: string,
+    httpServer: Server | undefined,
+    options: ServerOptions,
+  ): WebSocketServer {
+    const started = this.ensureHttpServerExists(port, httpServer);
+    if (port !== APP_PORT) started?.listen(port);
+    const made = new WebSocketServer({ ...options, noServer: true });
+    this.addWsServerToRegistry(made as WebSocketServer & { path: string }, port, path);
+    return made;
+  }
+
+  #ownConnections(server: WebSocketServer, gateways: ServerGateways, host: AdapterHost): void {
+    const { runtime } = host.engine;
+    server.on('error', (error) => this.logger.error(error));
+    server.on('connection', (client, request: IncomingMessage) => {
+      hideFromJson(request);
+      const owner = own(client, request, runtime, gateways.policy);
+      owner.awaitReadiness();
+      for (const gateway of gateways.requestScoped) owner.expectHook(gateway);
+    });
+    server.on('connection', sealReadiness);
+    this.#owned.add(server);
+  }
+
+  #parser(): Parse {
+    const { serializer } = this.#attached().engine.options;
+    if (serializer) return (data, isBinary) => serializer.decode(data, isBinary);
+    const { messageParser } = this as unknown as AdapterParts;
+    return messageParser;
+  }
+
+  #attached(): AdapterHost {
+    if (this.#host) return this.#host;
+    throw new SetupError(
+      'ERR_NO_MODULE',
+      'SafeCloseWsAdapter needs its module: add SafeCloseModule.forRoot() to the imports of your ' +
+        'root module.',
+    );
+  }
+}
+
+/** After the last gateway's listener: every `handleConnection` that is to run has begun. */
+function sealReadiness(client: WebSocket): void {
+  ownerOf(client)?.sealReadiness();
+}
+
+/**
+ * Nest 12 puts the arguments of a failed `handleConnection` into the exception frame: the whole
+ * upgrade request, headers included. What serialises to nothing can't get out (G6).
+ */
+function hideFromJson(request: IncomingMessage): void {
+  Object.defineProperty(request, 'toJSON', { value: () => undefined, configurable: true });
+}

@@ -1,0 +1,45 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { WebSocketServer } from 'ws';
+
+/** A server for the upgrades of one path. */
+export type PathServer = WebSocketServer & { readonly path?: string };
+
+/**
+ * Hands upgrades of an HTTP server to the WebSocket server of their path. Unlike the stock
+ * adapter's, it leaves a path that is not ours to whoever else listens, such as a GraphQL
+ * library; only where nobody does, the request ends with 404.
+ */
+export class UpgradeRouter {
+  constructor(
+    private readonly httpServer: Server,
+    private readonly servers: () => readonly PathServer[],
+  ) {
+    httpServer.on('upgrade', this.#onUpgrade);
+  }
+
+  stop(): void {
+    this.httpServer.off('upgrade', this.#onUpgrade);
+  }
+
+  readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const path = pathOf(request.url);
+    const server = this.servers().find((candidate) => candidate.path === path);
+    if (server) {
+      server.handleUpgrade(request, socket, head, (client) => {
+        server.emit('connection', client, request);
+      });
+    } else if (this.httpServer.listenerCount('upgrade') === 1) {
+      socket.on('error', () => socket.destroy());
+      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    }
+  };
+}
+
+function pathOf(url: string | undefined): string | undefined {
+  try {
+    return new URL(url ?? '', 'ws://localhost').pathname;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,37 @@
+/** The only way the runtime knows time, so that tests can own it. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Milliseconds from any fixed moment; never goes back. */
+  monotonic(): number;
+  /** Runs `callback` once after `ms`; keeps the process alive no longer than its sockets do. */
+  setTimer(ms: number, callback: () => void): Timer;
+  /** Runs `callback` once the running macrotask and all its microtasks are over. */
+  afterMacrotask(callback: () => void): void;
+}
+
+export interface Timer {
+  cancel(): void;
+}
+
+class SystemTimer implements Timer {
+  readonly #handle: NodeJS.Timeout;
+
+  constructor(ms: number, callback: () => void) {
+    this.#handle = setTimeout(callback, ms);
+    this.#handle.unref();
+  }
+
+  cancel(): void {
+    clearTimeout(this.#handle);
+  }
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  setTimer: (ms, callback) => new SystemTimer(ms, callback),
+  afterMacrotask: (callback) => {
+    setImmediate(callback);
+  },
+};

@@ -1,0 +1,53 @@
+import type { CloseOutcome } from '../core/outcomes.js';
+import type { RaceKind } from '../core/races.js';
+import type { LifecycleObserver, RaceDetail, SendTotals } from './lifecycle.observer.js';
+
+/** Tells every observer, and lets none of them harm a connection by what it throws. */
+export class LifecycleHub implements LifecycleObserver {
+  readonly #observers: LifecycleObserver[];
+
+  constructor(...observers: LifecycleObserver[]) {
+    this.#observers = observers;
+  }
+
+  opened(connectionId: string): void {
+    this.#tell((observer) => observer.opened(connectionId));
+  }
+
+  ready(connectionId: string): void {
+    this.#tell((observer) => observer.ready(connectionId));
+  }
+
+  closing(connectionId: string): void {
+    this.#tell((observer) => observer.closing(connectionId));
+  }
+
+  closed(outcome: CloseOutcome, sends: SendTotals): void {
+    this.#tell((observer) => observer.closed(outcome, sends));
+  }
+
+  race(kind: RaceKind, connectionId: string, detail: RaceDetail = {}): void {
+    this.#tell((observer) => observer.race(kind, connectionId, detail));
+  }
+
+  #tell(what: (observer: LifecycleObserver) => void): void {
+    for (const observer of this.#observers) {
+      try {
+        what(observer);
+      } catch (error) {
+        this.#tellOthers(observer, error);
+      }
+    }
+  }
+
+  #tellOthers(faulty: LifecycleObserver, error: unknown): void {
+    for (const observer of this.#observers) {
+      if (observer === faulty) continue;
+      try {
+        observer.race('listener-error', '', { message: 'An observer threw.', error });
+      } catch {
+        // Both are faulty: nobody is left to tell.
+      }
+    }
+  }
+}

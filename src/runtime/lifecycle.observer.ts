@@ -1,0 +1,27 @@
+import type { CloseOutcome } from '../core/outcomes.js';
+import type { RaceKind } from '../core/races.js';
+
+/** Told of everything; must be quick. What it throws is caught, and told to the others. */
+export interface LifecycleObserver {
+  opened(connectionId: string): void;
+  ready(connectionId: string): void;
+  closing(connectionId: string): void;
+  closed(outcome: CloseOutcome, sends: SendTotals): void;
+  /** `connectionId` is empty where no connection is concerned. */
+  race(kind: RaceKind, connectionId: string, detail: RaceDetail): void;
+}
+
+export interface RaceDetail {
+  /** What happened, for a person, and how to mend it where it can be. */
+  readonly message?: string;
+  readonly error?: unknown;
+}
+
+/** accepted = written + lost, where acknowledged is the part of written that was read. */
+export interface SendTotals {
+  readonly accepted: number;
+  readonly written: number;
+  readonly acknowledged: number;
+  readonly lost: number;
+  readonly refused: number;
+}

@@ -1,0 +1,144 @@
+import { CONNECTING, OPEN, type ConnectionContext } from '../core/connection.context.js';
+import type { Effect } from '../core/connection.effects.js';
+import type { ConnectionEvent } from '../core/connection.events.js';
+import { PHASE_FACTS, type ConnectionState, type TimerName } from '../core/connection.phases.js';
+import { transition } from '../core/connection.transition.js';
+import type { Clock, Timer } from './clock.js';
+import type { CloseOptions } from './connection.js';
+import type { ConnectionPolicyValues } from './connection.policy.js';
+import { PhaseTimer } from './phase-timer.js';
+import type { SocketPort } from './socket.port.js';
+
+function isBudget(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value > 0;
+}
+
+/**
+ * Runs the transition table for one connection: one event at a time, its effects in their order,
+ * and the timers that its phases ask for. It holds no rule of its own about what may follow what.
+ */
+export abstract class Lifecycle {
+  protected readonly clock: Clock;
+  protected readonly port: SocketPort;
+  protected readonly policy: ConnectionPolicyValues;
+  protected context: ConnectionContext = OPEN;
+
+  /** Events that came while another was being handled. */
+  #events: ConnectionEvent[] | undefined;
+  #timer: PhaseTimer | undefined;
+  #cap: Timer | undefined;
+  #flushTimeout: number;
+  #handshakeTimeout: number;
+
+  constructor(clock: Clock, port: SocketPort, policy: ConnectionPolicyValues) {
+    this.clock = clock;
+    this.port = port;
+    this.policy = policy;
+    this.#flushTimeout = policy.close.flushTimeout;
+    this.#handshakeTimeout = policy.close.handshakeTimeout;
+  }
+
+  get state(): ConnectionState {
+    return PHASE_FACTS[this.context.phase].state;
+  }
+
+  /** Closing has not begun. */
+  get live(): boolean {
+    return this.context === OPEN || this.context === CONNECTING;
+  }
+
+  /** A message may be accepted for sending. */
+  get accepting(): boolean {
+    return PHASE_FACTS[this.context.phase].accepts;
+  }
+
+  protected abstract perform(effect: Effect): void;
+  /** The connection has left `connecting` or `open`; its effects follow. */
+  protected abstract onClosing(): void;
+  protected abstract onIllegalEvent(error: unknown): void;
+  /** What a timer's expiry means. */
+  protected abstract expiryOf(name: TimerName): ConnectionEvent;
+
+  /** What effects cause is handled after them. */
+  protected handle(event: ConnectionEvent): void {
+    if (this.#events) {
+      this.#events.push(event);
+      return;
+    }
+    const events = (this.#events = [event]);
+    for (let next = events.shift(); next; next = events.shift()) this.#step(next);
+    this.#events = undefined;
+  }
+
+  protected awaitReady(): void {
+    this.context = CONNECTING;
+    this.#startTimer();
+  }
+
+  /** The reader has taken something: the timer of the phase counts from now. */
+  protected progressed(): void {
+    this.#timer?.progressed();
+  }
+
+  /** The tightest budget of all who close decides; one that is no positive number is ignored. */
+  protected tighten({ flushTimeout, handshakeTimeout }: CloseOptions): void {
+    if (isBudget(flushTimeout)) this.#flushTimeout = Math.min(this.#flushTimeout, flushTimeout);
+    if (isBudget(handshakeTimeout)) {
+      this.#handshakeTimeout = Math.min(this.#handshakeTimeout, handshakeTimeout);
+    }
+    this.#timer?.arm();
+  }
+
+  #step(event: ConnectionEvent): void {
+    const before = this.context;
+    const wasLive = this.live;
+    let effects: readonly Effect[];
+    try {
+      ({ context: this.context, effects } = transition(before, event));
+    } catch (error) {
+      this.onIllegalEvent(error);
+      return;
+    }
+    if (wasLive && !this.live) this.onClosing();
+    if (before.phase !== this.context.phase) this.#startTimer();
+    for (const effect of effects) {
+      if (effect === 'restart-timer') this.progressed();
+      else this.perform(effect);
+    }
+  }
+
+  #startTimer(): void {
+    const { timer, capped } = PHASE_FACTS[this.context.phase];
+    if (capped) {
+      this.#cap ??= this.clock.setTimer(this.policy.close.maxTimeout, () => {
+        this.handle({ type: 'deadline' });
+      });
+    } else {
+      this.#cap?.cancel();
+      this.#cap = undefined;
+    }
+    if (timer || this.#timer) (this.#timer ??= this.#newTimer()).start(timer);
+  }
+
+  #newTimer(): PhaseTimer {
+    return new PhaseTimer(
+      this.clock,
+      (name) => this.#timeoutOf(name),
+      () => this.port.progressMark(),
+      (name) => this.handle(this.expiryOf(name)),
+    );
+  }
+
+  #timeoutOf(name: TimerName): number {
+    switch (name) {
+      case 'ready':
+        return this.policy.connect.timeout;
+      case 'settle':
+        return this.policy.handlers.settleTimeout;
+      case 'flush':
+        return this.#flushTimeout;
+      case 'handshake':
+        return this.#handshakeTimeout;
+    }
+  }
+}

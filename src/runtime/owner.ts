@@ -1,0 +1,480 @@
+import { NORMAL_CLOSURE, TRY_AGAIN_LATER } from '../core/close-code.js';
+import { normalizeClose, type CloseFrame, type CloseRequest } from '../core/close-request.js';
+import { CONNECTING, OPEN } from '../core/connection.context.js';
+import type { Effect } from '../core/connection.effects.js';
+import type { ConnectionEvent } from '../core/connection.events.js';
+import type { TimerName } from '../core/connection.phases.js';
+import {
+  closeVerdict,
+  lossCause,
+  refusalCause,
+  type CloseOutcome,
+  type RefusalCause,
+  type SendOutcome,
+} from '../core/outcomes.js';
+import type { RaceKind } from '../core/races.js';
+import type { CloseOptions, Connection, ConnectionRequest, SendOptions } from './connection.js';
+import type { ConnectionPolicyValues } from './connection.policy.js';
+import { HandlerCalls, type HandlerCallsListener } from './handler-calls.js';
+import { Inbox, type Dispatcher } from './inbox.js';
+import { INTERNAL_ERROR_FRAME } from './json.encoder.js';
+import { Lifecycle } from './lifecycle.js';
+import type { RaceDetail, SendTotals } from './lifecycle.observer.js';
+import { Outbox, type OutboxListener, type Settle } from './outbox.js';
+import type { ReadinessKey } from './readiness.js';
+import type { Runtime } from './runtime.js';
+import type {
+  MessageData,
+  MessageOptions,
+  ReceivedData,
+  SocketListener,
+  SocketPort,
+} from './socket.port.js';
+
+const NO_REQUEST: ConnectionRequest = Object.freeze({ url: '', ip: '', headers: {} });
+
+/**
+ * The one owner of a connection: every frame, every close and every handler goes through it (G1).
+ * It turns what happens into events of the transition table, and performs the effects that come
+ * back. Only the send of a live connection takes a shorter way: a look at the phase, then the
+ * outbox.
+ */
+export class Owner
+  extends Lifecycle
+  implements Connection, SocketListener, OutboxListener, HandlerCallsListener
+{
+  readonly id: string;
+  readonly openedAt: number;
+  readonly calls = new HandlerCalls(this);
+  lastSeenAt: number;
+  request: ConnectionRequest = NO_REQUEST;
+
+  readonly #runtime: Runtime;
+  readonly #outbox: Outbox;
+  readonly #inbox: Inbox;
+  #data: Record<string, unknown> | undefined;
+  #protocolError: unknown;
+  #closePing: number | undefined;
+  #closingSince: number | undefined;
+  #outcome: CloseOutcome | undefined;
+  #closed: Promise<CloseOutcome> | undefined;
+  #resolveClosed: ((outcome: CloseOutcome) => void) | undefined;
+
+  constructor(runtime: Runtime, port: SocketPort, policy: ConnectionPolicyValues) {
+    super(runtime.clock, port, policy);
+    this.#runtime = runtime;
+    this.#outbox = new Outbox(port, policy.send.highWaterMark, this);
+    this.#inbox = new Inbox(port, runtime.clock, policy.connect.maxPendingBytes);
+    this.id = runtime.nextId();
+    this.openedAt = runtime.clock.now();
+    this.lastSeenAt = this.openedAt;
+    runtime.connections.add(this);
+    runtime.observer.opened(this.id);
+  }
+
+  // What is seen of it.
+
+  get bufferedAmount(): number {
+    return this.port.bufferedAmount + this.#outbox.queuedBytes;
+  }
+
+  /** The part of `bufferedAmount` that the socket does not know of. */
+  get queuedBytes(): number {
+    return this.#outbox.queuedBytes;
+  }
+
+  get inFlight(): number {
+    return this.calls.inFlight;
+  }
+
+  get signal(): AbortSignal {
+    return this.calls.signal;
+  }
+
+  get data(): Record<string, unknown> {
+    return (this.#data ??= {});
+  }
+
+  get totals(): SendTotals {
+    return this.#outbox.totals;
+  }
+
+  get closed(): Promise<CloseOutcome> {
+    if (this.#outcome) return Promise.resolve(this.#outcome);
+    return (this.#closed ??= new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    }));
+  }
+
+  // Sending.
+
+  send(data: MessageData, options?: SendOptions): Promise<SendOutcome> {
+    const acknowledge = options?.acknowledge ?? this.policy.send.acknowledge;
+    if (options?.signal?.aborted) return Promise.resolve(this.#refuse('aborted'));
+    return new Promise((resolve) => {
+      this.submit(data, acknowledge ? { acknowledge } : undefined, resolve);
+    });
+  }
+
+  emit(event: string, data?: unknown, options?: SendOptions): Promise<SendOutcome> {
+    const frame = this.#encode({ event, data });
+    return frame === undefined
+      ? Promise.resolve(this.#refuse('unserializable'))
+      : this.send(frame, options);
+  }
+
+  post(event: string, data?: unknown): boolean {
+    const frame = this.#encode({ event, data });
+    return frame !== undefined && this.submit(frame);
+  }
+
+  /** Sends without a promise; `settle`, if given, is called exactly once. */
+  submit(
+    data: MessageData,
+    options?: MessageOptions & { readonly acknowledge?: boolean },
+    settle?: Settle,
+  ): boolean {
+    const cause = this.#refusal();
+    let outcome: SendOutcome;
+    if (cause) outcome = this.#refuse(cause);
+    else if (this.#outbox.accept(data, options, settle)) return true;
+    else outcome = this.#refuseData(data);
+    settle?.(outcome);
+    return false;
+  }
+
+  acknowledged(timeout: number = this.policy.close.flushTimeout): Promise<boolean> {
+    if (!this.live) return this.closed.then((outcome) => outcome.acknowledged);
+    return new Promise((resolve) => {
+      const bound = Number.isFinite(timeout) && timeout >= 0 ? timeout : 0;
+      const timer = this.clock.setTimer(bound, () => resolve(false));
+      this.#outbox.whenAcknowledged((outcome) => {
+        timer.cancel();
+        resolve(outcome.status === 'acknowledged');
+      });
+    });
+  }
+
+  #refusal(): RefusalCause | undefined {
+    if (this.port.connecting) return 'connecting';
+    return this.accepting ? undefined : refusalCause(this.context);
+  }
+
+  #refuse(cause: RefusalCause): SendOutcome {
+    this.#outbox.refused++;
+    if (cause === 'connecting') {
+      this.tell('send-before-open', { message: "Wait for the socket's 'open' before sending." });
+    } else if (cause !== 'aborted' && cause !== 'unserializable') {
+      this.tell('send-after-close');
+    }
+    return { status: 'refused', cause };
+  }
+
+  #refuseData(data: unknown): SendOutcome {
+    this.tell('unserializable', {
+      message:
+        `send() can't send ${Object.prototype.toString.call(data)}. Valid: a string, a Buffer, ` +
+        'an ArrayBuffer, a typed array, a Blob; for objects use emit() or JSON.stringify().',
+    });
+    return this.#refuse('unserializable');
+  }
+
+  #encode(message: unknown): string | Buffer | undefined {
+    try {
+      return this.#runtime.encode(message);
+    } catch (error) {
+      this.tell('unserializable', {
+        message:
+          'A message has no JSON form (a BigInt, a cycle, a function?): return plain data, or ' +
+          'pass a serializer.',
+        error,
+      });
+      return undefined;
+    }
+  }
+
+  // Closing.
+
+  close(code?: number, reason?: string, options?: CloseOptions): Promise<CloseOutcome> {
+    this.requestClose(code ?? NORMAL_CLOSURE, reason, options);
+    return this.closed;
+  }
+
+  terminate(): Promise<CloseOutcome> {
+    this.requestTerminate();
+    return this.closed;
+  }
+
+  requestTerminate(): void {
+    this.handle({ type: 'terminateRequested' });
+  }
+
+  /** As `close`, without a promise; takes anything, and no code means a frame without one. */
+  requestClose(code?: unknown, reason?: unknown, options?: CloseOptions): void {
+    if (this.#outcome) return;
+    const { handlers, precedence } = options ?? {};
+    const { request, faults } = normalizeClose(code, reason, {
+      at: this.clock.now(),
+      handlers:
+        handlers === 'abort' || handlers === 'finish' ? handlers : this.policy.close.handlers,
+      precedence: Number.isFinite(precedence) ? precedence : undefined,
+    });
+    if (faults.length > 0) {
+      this.tell('invalid-close-arguments', {
+        message:
+          `The ${faults.join(' and ')} of a close can't be sent; ${request.code ?? 'no code'} ` +
+          `${JSON.stringify(request.reason)} is sent instead. Valid: 1000–1003, 1007–1014, ` +
+          '3000–4999, and a reason of at most 123 bytes of UTF-8.',
+      });
+    }
+    this.tighten(options ?? {});
+    this.handle({ type: 'closeRequested', request });
+  }
+
+  #requestOf(code: unknown, reason: unknown): CloseRequest {
+    return normalizeClose(code, reason, { at: this.clock.now(), handlers: 'abort' }).request;
+  }
+
+  // Readiness.
+
+  /** Holds messages back until every hook expected or begun before `sealReadiness` has settled. */
+  awaitReadiness(): void {
+    if (this.policy.connect.waitFor === 'handleConnection') this.awaitReady();
+  }
+
+  /** Waits for the hook of a gateway that is yet to be made. */
+  expectHook(gateway: ReadinessKey): void {
+    this.#inbox.readiness.expect(gateway);
+  }
+
+  beginHook(gateway: ReadinessKey): void {
+    this.#inbox.readiness.begin(gateway);
+  }
+
+  settleHook(gateway: ReadinessKey): void {
+    this.#inbox.readiness.settle(gateway);
+    this.#becomeReady();
+  }
+
+  sealReadiness(): void {
+    this.#inbox.readiness.seal();
+    this.#becomeReady();
+  }
+
+  /** A `handleConnection` rejected: closes, unless somebody has already. */
+  reject(code: unknown, reason: unknown): void {
+    this.handle({ type: 'rejected', request: this.#requestOf(code, reason) });
+  }
+
+  #becomeReady(): void {
+    if (this.context !== CONNECTING || !this.#inbox.readiness.ready) return;
+    this.handle({ type: 'ready' });
+    // Not by an effect: the handlers that start now may close, and none may start after that.
+    this.#inbox.release(() => this.context === OPEN);
+  }
+
+  /** Calls back once handlers may start, or will not: at once, unless it is `connecting`. */
+  whenReady(callback: () => void): void {
+    if (this.context !== CONNECTING) {
+      callback();
+      return;
+    }
+    this.tell('early-message');
+    this.#inbox.callBack(callback);
+  }
+
+  /** Its messages come by `dispatchTo`, which knows their lifecycle. */
+  get dispatched(): boolean {
+    return this.#inbox.dispatcher !== undefined;
+  }
+
+  /** Who takes the messages that may start handlers; without one, none waits. */
+  dispatchTo(dispatcher: Dispatcher): void {
+    this.#inbox.dispatcher = dispatcher;
+  }
+
+  // Handlers.
+
+  reply(value: unknown): boolean {
+    if (!this.accepting) {
+      this.#outbox.refused++;
+      this.tell('reply-after-close');
+      return false;
+    }
+    // The client waits for an answer; this is the one Nest's filters give to unknown errors.
+    this.submit(this.#encode(value) ?? INTERNAL_ERROR_FRAME);
+    return true;
+  }
+
+  onStreamCut(): void {
+    this.tell('stream-cut');
+  }
+
+  onHandlerError(error: unknown): void {
+    this.tell('handler-error', { error });
+  }
+
+  onHandlersSettled(): void {
+    if (this.live) return;
+    this.handle({ type: 'handlersSettled', unwritten: this.#outbox.unwritten });
+  }
+
+  // What the socket reports.
+
+  onMessage(data: ReceivedData, isBinary: boolean): void {
+    this.lastSeenAt = this.clock.now();
+    const { dispatcher } = this.#inbox;
+    if (!dispatcher) return;
+    if (this.context === OPEN) {
+      dispatcher(data, isBinary);
+    } else if (this.context === CONNECTING) {
+      this.#inbox.keep(data, isBinary);
+      this.tell('early-message');
+    } else {
+      this.tell('message-after-close');
+    }
+  }
+
+  onPong(payload: Buffer): void {
+    this.lastSeenAt = this.clock.now();
+    const answered = this.#outbox.onPong(payload);
+    if (answered === undefined || this.live) return;
+    this.handle({ type: answered === this.#closePing ? 'closePong' : 'progress' });
+  }
+
+  onPeerClose(frame: CloseFrame): void {
+    this.handle({ type: 'peerClosed', frame });
+  }
+
+  onProtocolFailure(code: number, error: unknown): void {
+    this.#protocolError = error;
+    this.handle({ type: 'protocolFailed', request: this.#requestOf(code, '') });
+  }
+
+  onPeerEnd(): void {
+    this.handle({ type: 'peerEnded' });
+  }
+
+  onClosed(): void {
+    this.handle({ type: 'socketClosed' });
+  }
+
+  onProgress(): void {
+    this.handle({ type: 'progress' });
+  }
+
+  onFlushed(): void {
+    this.handle({ type: 'flushed' });
+  }
+
+  // Effects.
+
+  protected perform(effect: Effect): void {
+    switch (effect) {
+      case 'dispatch-waiting':
+        this.#runtime.observer.ready(this.id);
+        break;
+      case 'discard-waiting':
+        for (let left = this.#inbox.discard(); left > 0; left--) this.tell('message-after-close');
+        this.port.resume();
+        break;
+      case 'abort-handlers':
+        this.calls.abort();
+        break;
+      case 'await-macrotask':
+        this.clock.afterMacrotask(() => {
+          const running = this.calls.inFlight > 0;
+          this.handle({ type: 'macrotaskEnded', running, unwritten: this.#outbox.unwritten });
+        });
+        break;
+      case 'acknowledge':
+        this.#outbox.acknowledgeAll();
+        break;
+      case 'write-ping':
+        this.#closePing = this.#outbox.markClose();
+        break;
+      case 'write-close':
+        this.port.close(this.context.sent!);
+        break;
+      case 'end-socket':
+        this.port.end();
+        break;
+      case 'destroy-socket':
+        this.port.destroy();
+        break;
+      case 'settle':
+        this.#settle();
+        break;
+      default:
+        this.tell(effect.slice('tell:'.length) as RaceKind);
+    }
+  }
+
+  protected onClosing(): void {
+    this.#closingSince = this.clock.monotonic();
+    this.#outbox.watched = true;
+    this.#runtime.observer.closing(this.id);
+  }
+
+  protected onIllegalEvent(error: unknown): void {
+    this.tell('illegal-event', { error });
+  }
+
+  protected expiryOf(name: TimerName): ConnectionEvent {
+    switch (name) {
+      case 'ready':
+        return {
+          type: 'readyTimeout',
+          request: this.#requestOf(TRY_AGAIN_LATER, 'not ready in time'),
+        };
+      case 'settle':
+        return { type: 'settleTimeout', unwritten: this.#outbox.unwritten };
+      case 'flush':
+        return { type: 'flushTimeout' };
+      case 'handshake':
+        return { type: 'handshakeTimeout' };
+    }
+  }
+
+  #settle(): void {
+    const { connections, observer } = this.#runtime;
+    this.#outbox.settle(lossCause(this.context));
+    const totals = this.#outbox.totals;
+    const now = this.clock.monotonic();
+    const outcome: CloseOutcome = Object.freeze({
+      connectionId: this.id,
+      ...closeVerdict(this.context),
+      acknowledged: totals.acknowledged === totals.accepted,
+      written: totals.written,
+      lost: totals.lost,
+      refusedReplies: this.calls.refusedReplies + this.calls.inFlight,
+      durationMs: now - (this.#closingSince ?? now),
+    });
+    this.#outcome = outcome;
+    this.#inbox.dispatcher = undefined;
+    connections.delete(this);
+    for (const request of outcome.requests) {
+      if (request.superseded && request.code !== outcome.code) this.tell('superseded-code');
+    }
+    observer.closed(outcome, totals);
+    this.#resolveClosed?.(outcome);
+  }
+
+  // Telling.
+
+  /** What only the connection knows of a race stands beside its kind. */
+  tell(kind: RaceKind, detail: RaceDetail = this.#detailOf(kind)): void {
+    this.#runtime.observer.race(kind, this.id, detail);
+  }
+
+  #detailOf(kind: RaceKind): RaceDetail {
+    if (kind === 'protocol-error') return { error: this.#protocolError };
+    if (kind !== 'ready-timeout') return {};
+    return {
+      message:
+        `handleConnection of ${this.#inbox.readiness.pending} has not settled within ` +
+        `${this.policy.connect.timeout} ms. Raise connect.timeout, or set connect.waitFor to ` +
+        "'nothing' where it lives as long as the connection.",
+    };
+  }
+}

@@ -1,0 +1,65 @@
+import type { CloseFrame } from '../core/close-request.js';
+
+/** What ws's `send()` takes. */
+export type MessageData = string | number | Buffer | ArrayBufferLike | ArrayBufferView | Blob;
+
+/** ws's options of `send()`, handed on untouched. */
+export interface MessageOptions {
+  readonly binary?: boolean | undefined;
+  readonly compress?: boolean | undefined;
+  readonly fin?: boolean | undefined;
+  readonly mask?: boolean | undefined;
+}
+
+/** A message as ws emits it. */
+export type ReceivedData = Buffer | ArrayBuffer | Buffer[];
+
+/**
+ * What the owner needs of a socket. A port holds no policy: it does what it is told at once, in
+ * the order in which it is told, and reports what happened to its `SocketListener`.
+ */
+export interface SocketPort {
+  /** The opening handshake of a client socket has not ended. */
+  readonly connecting: boolean;
+  /** Messages can be handed over. */
+  readonly writable: boolean;
+  /** Bytes handed over that the kernel has not taken. */
+  readonly bufferedAmount: number;
+  /**
+   * Hands over one message. `written` is called once the kernel has taken it, or with an error;
+   * in the order of the messages as long as there is none. Throws where `data` is nothing that
+   * can be sent, and has then sent nothing.
+   */
+  send(
+    data: MessageData,
+    options: MessageOptions | undefined,
+    written: (error?: Error | null) => void,
+  ): void;
+  ping(payload: Buffer): void;
+  /** Writes our close frame; 1005 stands for one without a code. */
+  close(frame: CloseFrame): void;
+  /** Ends the socket once everything is written. */
+  end(): void;
+  /** Destroys the socket; `closed` follows. */
+  destroy(): void;
+  /** Stops reading, so that TCP pushes back. */
+  pause(): void;
+  resume(): void;
+  /** Any number that changes whenever the kernel takes bytes, even within one message. */
+  progressMark(): number;
+}
+
+/** What a port reports. Each may come late or twice; none may throw. */
+export interface SocketListener {
+  /** A message was read. */
+  onMessage(data: ReceivedData, isBinary: boolean): void;
+  onPong(payload: Buffer): void;
+  /** The peer's close frame was read; nothing is read after it. */
+  onPeerClose(frame: CloseFrame): void;
+  /** The peer broke the protocol; nothing is read any more. `code` is what to close with. */
+  onProtocolFailure(code: number, error: unknown): void;
+  /** The peer ended its side of the stream. */
+  onPeerEnd(): void;
+  /** The socket is gone. */
+  onClosed(): void;
+}

@@ -1,0 +1,48 @@
+import type { WebSocket } from 'ws';
+import type { MessageData, MessageOptions } from '../runtime/socket.port.js';
+
+/** ws's own members, which the owner's stand before. */
+export interface BaseMembers {
+  send(
+    this: WebSocket,
+    data: MessageData,
+    options: MessageOptions,
+    callback?: (error?: Error | null) => void,
+  ): void;
+  ping(this: WebSocket, data?: unknown, mask?: boolean, callback?: (error: Error) => void): void;
+  pong(this: WebSocket, data?: unknown, mask?: boolean, callback?: (error: Error) => void): void;
+  close(this: WebSocket, code?: number, reason?: string | Buffer): void;
+  terminate(this: WebSocket): void;
+  emit(this: WebSocket, event: string | symbol, ...args: unknown[]): boolean;
+  readyState(this: WebSocket): number;
+  bufferedAmount(this: WebSocket): number;
+}
+
+function getterOf(prototype: object, name: string): () => number {
+  for (let at: object | null = prototype; at; at = Object.getPrototypeOf(at) as object | null) {
+    const getter = Object.getOwnPropertyDescriptor(at, name)?.get;
+    if (getter) return getter as () => number;
+  }
+  throw new TypeError(`ws has no getter "${name}".`);
+}
+
+const known = new WeakMap<object, BaseMembers>();
+
+/** The members of a class of ws sockets, read once. */
+export function baseMembersOf(prototype: WebSocket): BaseMembers {
+  const cached = known.get(prototype);
+  if (cached) return cached;
+  const { send, ping, pong, close, terminate, emit } = prototype as unknown as BaseMembers;
+  const members: BaseMembers = {
+    send,
+    ping,
+    pong,
+    close,
+    terminate,
+    emit,
+    readyState: getterOf(prototype, 'readyState'),
+    bufferedAmount: getterOf(prototype, 'bufferedAmount'),
+  };
+  known.set(prototype, members);
+  return members;
+}

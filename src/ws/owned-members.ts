@@ -1,0 +1,186 @@
+import { WebSocket } from 'ws';
+import { NO_STATUS_RECEIVED } from '../core/close-code.js';
+import type { SendOutcome } from '../core/outcomes.js';
+import type { Settle } from '../runtime/outbox.js';
+import type { MessageData, MessageOptions } from '../runtime/socket.port.js';
+import type { BaseMembers } from './base-members.js';
+import { ownershipOf, type Ownership } from './ownership.js';
+
+type SendCallback = (error?: Error | null) => void;
+
+const EMPTY = Buffer.alloc(0);
+const STATE_NAMES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'];
+
+/** The error that ws passes to a callback in this case. */
+function notOpen(readyState: number): Error {
+  return new Error(
+    `WebSocket is not open: readyState ${readyState} (${STATE_NAMES[readyState] ?? 'unknown'})`,
+  );
+}
+
+function settleOf(socket: WebSocket, { owner }: Ownership, callback: SendCallback): Settle {
+  return (outcome: SendOutcome) => {
+    const sent = outcome.status === 'written' || outcome.status === 'acknowledged';
+    const error = sent ? undefined : notOpen(socket.readyState);
+    if (error) Object.assign(error, { outcome });
+    const call = (): void => {
+      try {
+        callback(error);
+      } catch (thrown) {
+        owner.tell('listener-error', { message: 'A callback of send() threw.', error: thrown });
+      }
+    };
+    // As in ws, a callback never runs before send() has returned.
+    if (outcome.status === 'refused') process.nextTick(call);
+    else call();
+  };
+}
+
+/** ws's receiver calls `close()` itself: to answer the peer's, or a frame that is no good. */
+function reportVerdict({ owner, port }: Ownership, code: unknown, reason: unknown): boolean {
+  const verdict = port.takeVerdict();
+  if (verdict === 'protocol-failed') owner.onProtocolFailure(code as number, port.receiverError);
+  else if (verdict === 'peer-closed') {
+    owner.onPeerClose({
+      code: (code as number | undefined) ?? NO_STATUS_RECEIVED,
+      reason: reason === undefined ? '' : String(reason),
+    });
+  }
+  return verdict !== undefined;
+}
+
+/**
+ * The members that stand before ws's own, on the prototype of server sockets or on one client
+ * socket: every way to send or to close leads to the owner (G1), and users see `CLOSING` from
+ * the moment of `close()`, though ws itself must see `OPEN` until the close frame is written.
+ * A socket without an owner behaves as ws made it.
+ */
+export function ownedMembers(base: BaseMembers): PropertyDescriptorMap {
+  const control = (method: 'ping' | 'pong') =>
+    function (this: WebSocket, data?: unknown, mask?: unknown, callback?: unknown): void {
+      const ownership = ownershipOf(this);
+      if (!ownership) {
+        base[method].call(this, data, mask as boolean, callback as SendCallback);
+        return;
+      }
+      const given = [data, mask, callback].find((argument) => typeof argument === 'function');
+      const done = given as SendCallback | undefined;
+      if (!ownership.port.writable) {
+        if (done) process.nextTick(done, notOpen(this.readyState));
+        return;
+      }
+      const before = ownership.port.inside;
+      ownership.port.inside = true;
+      try {
+        base[method].call(this, data, mask as boolean, callback as SendCallback);
+      } catch (error) {
+        ownership.owner.tell('unserializable', {
+          message: `${method}() takes at most 125 bytes (RFC 6455 §5.5).`,
+          error,
+        });
+        if (done) process.nextTick(done, error);
+      } finally {
+        ownership.port.inside = before;
+      }
+    };
+
+  const members = {
+    send(this: WebSocket, data: unknown, options?: unknown, callback?: SendCallback): void {
+      const ownership = ownershipOf(this);
+      if (!ownership) {
+        base.send.call(this, data as MessageData, options as MessageOptions, callback);
+        return;
+      }
+      const done = typeof options === 'function' ? (options as SendCallback) : callback;
+      ownership.owner.submit(
+        (data ?? EMPTY) as MessageData,
+        typeof options === 'object' && options !== null ? (options as MessageOptions) : undefined,
+        done && settleOf(this, ownership, done),
+      );
+    },
+
+    ping: control('ping'),
+    pong: control('pong'),
+
+    close(this: WebSocket, code?: number, reason?: string | Buffer): void {
+      const ownership = ownershipOf(this);
+      if (!ownership || ownership.port.inside) base.close.call(this, code, reason);
+      else if (!reportVerdict(ownership, code, reason)) ownership.owner.requestClose(code, reason);
+    },
+
+    terminate(this: WebSocket): void {
+      const ownership = ownershipOf(this);
+      if (!ownership || ownership.port.inside) base.terminate.call(this);
+      else ownership.owner.requestTerminate();
+    },
+
+    emit(this: WebSocket, event: string | symbol, ...args: unknown[]): boolean {
+      const ownership = ownershipOf(this);
+      if (!ownership) return Reflect.apply(base.emit, this, [event, ...args]) as boolean;
+      return emitOwned(this, ownership, base, event, args);
+    },
+  };
+
+  return {
+    ...Object.fromEntries(
+      Object.entries(members).map(([name, value]) => [
+        name,
+        { value, writable: true, configurable: true, enumerable: false },
+      ]),
+    ),
+    readyState: {
+      get(this: WebSocket): number {
+        const state = base.readyState.call(this);
+        const ownership = ownershipOf(this);
+        if (!ownership || ownership.port.inside || ownership.owner.live) return state;
+        return Math.max(state, WebSocket.CLOSING);
+      },
+      configurable: true,
+      enumerable: true,
+    },
+    bufferedAmount: {
+      get(this: WebSocket): number {
+        return base.bufferedAmount.call(this) + (ownershipOf(this)?.owner.queuedBytes ?? 0);
+      },
+      configurable: true,
+      enumerable: true,
+    },
+  };
+}
+
+/** The owner learns of a message after the app's raw listeners, of the rest before them. */
+function emitOwned(
+  socket: WebSocket,
+  { owner, port }: Ownership,
+  base: BaseMembers,
+  event: string | symbol,
+  args: unknown[],
+): boolean {
+  const emit = (): boolean => Reflect.apply(base.emit, socket, [event, ...args]) as boolean;
+  switch (event) {
+    case 'message': {
+      const heard = emit();
+      owner.onMessage(args[0] as Buffer, args[1] === true);
+      return heard;
+    }
+    case 'pong':
+      owner.onPong(args[0] as Buffer);
+      return emit();
+    case 'ping':
+      // ws answers pings only while it sees OPEN, which a draining owner hides from it.
+      if (!owner.live && port.writable) port.pong(args[0] as Buffer);
+      return emit();
+    case 'close':
+      owner.onClosed();
+      return emit();
+    case 'error':
+      return socket.listenerCount('error') > 0 ? emit() : true;
+    case 'exception': {
+      // Nest 11's filters emit the frame on the socket rather than send it.
+      owner.post('exception', args[0]);
+      return emit();
+    }
+    default:
+      return emit();
+  }
+}

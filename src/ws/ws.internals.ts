@@ -1,0 +1,60 @@
+/* oxlint-disable no-underscore-dangle -- ws's private fields are the point of this file. */
+import type { Duplex, Writable } from 'node:stream';
+import { WebSocket } from 'ws';
+import { SetupError } from '../core/errors.js';
+
+/**
+ * The few private fields of ws that are read, never written, and only here. ws has no public way
+ * to tell its own answer to the peer's close frame from the app's `close()`, nor to find the
+ * socket of a client. All exist unchanged since ws 8.0; `assertSupportedWs` checks at boot.
+ */
+interface Internals {
+  readonly _closeFrameReceived: boolean;
+  readonly _receiver:
+    | (Writable & { readonly _writableState: { readonly errorEmitted: boolean } })
+    | null;
+  readonly _socket:
+    | (Duplex & { readonly _handle?: { readonly writeQueueSize?: number } | null })
+    | null;
+}
+
+function internalsOf(socket: WebSocket): Internals {
+  return socket as unknown as Internals;
+}
+
+/** ws has read the peer's close frame. */
+export function closeFrameReceived(socket: WebSocket): boolean {
+  return internalsOf(socket)._closeFrameReceived;
+}
+
+/** ws has met a frame that breaks the protocol, and reads no more. */
+export function receiverFailed(socket: WebSocket): boolean {
+  return internalsOf(socket)._receiver?._writableState.errorEmitted ?? false;
+}
+
+export function receiverError(socket: WebSocket): unknown {
+  return internalsOf(socket)._receiver?.errored ?? undefined;
+}
+
+export function streamOf(socket: WebSocket): Duplex | undefined {
+  return internalsOf(socket)._socket ?? undefined;
+}
+
+/** Bytes that libuv holds of the write in progress; 0 where that is not known. */
+export function writeQueueSize(socket: WebSocket): number {
+  return internalsOf(socket)._socket?._handle?.writeQueueSize ?? 0;
+}
+
+const REQUIRED = ['_closeFrameReceived', '_receiver', '_socket'] as const;
+
+/** Throws, with the version to install, where this copy of ws lacks what is needed. */
+export function assertSupportedWs(WebSocketClass: typeof WebSocket = WebSocket): void {
+  const probe: object = Reflect.construct(WebSocketClass, [null, undefined, {}]);
+  const missing = REQUIRED.filter((field) => !(field in probe));
+  if (missing.length > 0) {
+    throw new SetupError(
+      'ERR_UNSUPPORTED_WS',
+      `This copy of ws has no ${missing.join(', ')}: install ws ^8.17.1 ("npm install ws@8").`,
+    );
+  }
+}
