@@ -1,4 +1,9 @@
-export { SafeCloseError, InvalidOptionsError, SetupError, type OptionFault } from './core/errors.js';
+export {
+  SafeCloseError,
+  InvalidOptionsError,
+  SetupError,
+  type OptionFault,
+} from './core/errors.js';
 export type { HandlersPolicy } from './core/close-request.js';
 export type { Initiator } from './core/connection.context.js';
 export type { ConnectionState } from './core/connection.phases.js';
@@ -11,7 +16,12 @@ export type {
   SendOutcome,
 } from './core/outcomes.js';
 export { RACE_KINDS, RACE_LEVELS, type RaceKind } from './core/races.js';
-export type { CloseOptions, Connection, ConnectionRequest, SendOptions } from './runtime/connection.js';
+export type {
+  CloseOptions,
+  Connection,
+  ConnectionRequest,
+  SendOptions,
+} from './runtime/connection.js';
 export { ConnectionClosingError } from './runtime/handler-calls.js';
 export type { SendTotals } from './runtime/lifecycle.observer.js';
 export type { CloseTimes, LifecycleReport } from './runtime/lifecycle.report.js';

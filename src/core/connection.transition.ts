@@ -36,7 +36,10 @@ function noted(context: ConnectionContext, note: Note, event: ConnectionEvent): 
       };
     }
     case 'received':
-      return { ...context, received: (event as Extract<ConnectionEvent, { frame: unknown }>).frame };
+      return {
+        ...context,
+        received: (event as Extract<ConnectionEvent, { frame: unknown }>).frame,
+      };
     case 'sent':
       return { ...context, ...frameToSend(context) };
     case 'crossed':

@@ -51,7 +51,10 @@ export class InvalidOptionsError extends SafeCloseError {
       'ERR_INVALID_OPTIONS',
       `${origin} has ${faults.length === 1 ? 'a faulty option' : `${faults.length} faulty options`}:\n` +
         faults
-          .map(({ option, received, expected }) => `  - ${option}: got ${shown(received)}; valid: ${expected}`)
+          .map(
+            ({ option, received, expected }) =>
+              `  - ${option}: got ${shown(received)}; valid: ${expected}`,
+          )
           .join('\n'),
     );
   }

@@ -115,21 +115,22 @@ function budgetFaults(policy: ConnectionPolicyValues): OptionFault[] {
   ];
 }
 
+function merged<G extends object>(group: G, over: object | undefined): G {
+  const given = Object.entries(over ?? {}).filter(([, value]) => value !== undefined);
+  return { ...group, ...Object.fromEntries(given) };
+}
+
 /** Puts options over a policy; later ones win. */
 export function withOptions(
   base: ConnectionPolicyValues,
   options: ConnectionPolicyOptions,
 ): ConnectionPolicyValues {
-  const merged = (group: object, over: object | undefined): object => ({
-    ...group,
-    ...Object.fromEntries(Object.entries(over ?? {}).filter(([, value]) => value !== undefined)),
-  });
   return {
     connect: merged(base.connect, options.connect),
     send: merged(base.send, options.send),
     close: merged(base.close, options.close),
     handlers: merged(base.handlers, options.handlers),
-  } as ConnectionPolicyValues;
+  };
 }
 
 function checked(

@@ -1,4 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
+import { inspect } from 'node:util';
 import { RACE_LEVELS, type RaceKind } from '../core/races.js';
 import type { LifecycleObserver, RaceDetail } from '../runtime/lifecycle.observer.js';
 
@@ -69,5 +70,5 @@ export class RaceLogger implements LifecycleObserver {
 
 function withError(text: string, error: unknown): string {
   if (error === undefined) return text;
-  return `${text}\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+  return `${text}\n${inspect(error)}`;
 }

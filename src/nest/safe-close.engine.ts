@@ -23,7 +23,7 @@ export interface SafeCloseEngine {
 
 export function createEngine(options: SafeCloseOptions): SafeCloseEngine {
   const policy = resolveOptions(options);
-  const { now } = systemClock;
+  const now = (): number => systemClock.now();
   const statistics = new LifecycleStatistics(now());
   const events = new LifecycleEvents(now, (error) => {
     const message = 'A subscriber of events$ threw.';

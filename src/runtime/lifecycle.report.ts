@@ -49,6 +49,11 @@ function sum(a: SendTotals, b: SendTotals): SendTotals {
   };
 }
 
+/** From microseconds, to three digits. */
+function ms(microseconds: number): number {
+  return Math.round(microseconds) / 1000;
+}
+
 /** Counts what is observed; costs an open connection nothing. */
 export class LifecycleStatistics implements LifecycleObserver {
   readonly #since: number;
@@ -121,7 +126,6 @@ export class LifecycleStatistics implements LifecycleObserver {
   #times(): CloseTimes {
     const times = this.#closeTimes;
     if (times.count === 0) return { count: 0, mean: 0, p50: 0, p95: 0, p99: 0, max: 0 };
-    const ms = (microseconds: number): number => Math.round(microseconds) / 1000;
     return {
       count: times.count,
       mean: ms(times.mean),
@@ -133,13 +137,13 @@ export class LifecycleStatistics implements LifecycleObserver {
   }
 }
 
+function list(counts: Readonly<Record<string, number>>): string {
+  const met = Object.entries(counts).filter(([, count]) => count > 0);
+  return met.map(([name, count]) => `${name} ${count}`).join(', ') || 'none';
+}
+
 function textOf(report: ReportData): string {
   const { connections, sends, closes, closeTimes } = report;
-  const list = (counts: Readonly<Record<string, number>>): string =>
-    Object.entries(counts)
-      .filter(([, count]) => count > 0)
-      .map(([name, count]) => `${name} ${count}`)
-      .join(', ') || 'none';
   const rows: [string, string][] = [
     ['since', new Date(report.since).toISOString()],
     [

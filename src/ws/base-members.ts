@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/unbound-method -- they are called with their socket as `this`. */
 import type { WebSocket } from 'ws';
 import type { MessageData, MessageOptions } from '../runtime/socket.port.js';
 

@@ -2,7 +2,7 @@ import { WebSocket } from 'ws';
 import { NO_STATUS_RECEIVED } from '../core/close-code.js';
 import type { SendOutcome } from '../core/outcomes.js';
 import type { Settle } from '../runtime/outbox.js';
-import type { MessageData, MessageOptions } from '../runtime/socket.port.js';
+import type { MessageData, MessageOptions, ReceivedData } from '../runtime/socket.port.js';
 import type { BaseMembers } from './base-members.js';
 import { ownershipOf, type Ownership } from './ownership.js';
 
@@ -43,7 +43,7 @@ function reportVerdict({ owner, port }: Ownership, code: unknown, reason: unknow
   else if (verdict === 'peer-closed') {
     owner.onPeerClose({
       code: (code as number | undefined) ?? NO_STATUS_RECEIVED,
-      reason: reason === undefined ? '' : String(reason),
+      reason: reason === undefined ? '' : (reason as Buffer).toString(),
     });
   }
   return verdict !== undefined;
@@ -94,7 +94,7 @@ export function ownedMembers(base: BaseMembers): PropertyDescriptorMap {
       const done = typeof options === 'function' ? (options as SendCallback) : callback;
       ownership.owner.submit(
         (data ?? EMPTY) as MessageData,
-        typeof options === 'object' && options !== null ? (options as MessageOptions) : undefined,
+        typeof options === 'object' && options !== null ? options : undefined,
         done && settleOf(this, ownership, done),
       );
     },
@@ -116,8 +116,16 @@ export function ownedMembers(base: BaseMembers): PropertyDescriptorMap {
 
     emit(this: WebSocket, event: string | symbol, ...args: unknown[]): boolean {
       const ownership = ownershipOf(this);
-      if (!ownership) return Reflect.apply(base.emit, this, [event, ...args]) as boolean;
-      return emitOwned(this, ownership, base, event, args);
+      if (!ownership) return base.emit.call(this, event, ...args);
+      if (event === 'message') {
+        // The app's raw listeners first: one may close, or be the reason why none is to start.
+        const heard = base.emit.call(this, event, ...args);
+        ownership.owner.onMessage(args[0] as ReceivedData, args[1] === true);
+        return heard;
+      }
+      if (event === 'error' && this.listenerCount('error') === 0) return true;
+      report(ownership, event, args[0]);
+      return base.emit.call(this, event, ...args);
     },
   };
 
@@ -148,39 +156,22 @@ export function ownedMembers(base: BaseMembers): PropertyDescriptorMap {
   };
 }
 
-/** The owner learns of a message after the app's raw listeners, of the rest before them. */
-function emitOwned(
-  socket: WebSocket,
-  { owner, port }: Ownership,
-  base: BaseMembers,
-  event: string | symbol,
-  args: unknown[],
-): boolean {
-  const emit = (): boolean => Reflect.apply(base.emit, socket, [event, ...args]) as boolean;
+/** What the owner learns before the app's listeners do. */
+function report({ owner, port }: Ownership, event: string | symbol, detail: unknown): void {
   switch (event) {
-    case 'message': {
-      const heard = emit();
-      owner.onMessage(args[0] as Buffer, args[1] === true);
-      return heard;
-    }
     case 'pong':
-      owner.onPong(args[0] as Buffer);
-      return emit();
+      owner.onPong(detail as Buffer);
+      break;
     case 'ping':
       // ws answers pings only while it sees OPEN, which a draining owner hides from it.
-      if (!owner.live && port.writable) port.pong(args[0] as Buffer);
-      return emit();
+      if (!owner.live && port.writable) port.pong(detail as Buffer);
+      break;
     case 'close':
       owner.onClosed();
-      return emit();
-    case 'error':
-      return socket.listenerCount('error') > 0 ? emit() : true;
-    case 'exception': {
+      break;
+    case 'exception':
       // Nest 11's filters emit the frame on the socket rather than send it.
-      owner.post('exception', args[0]);
-      return emit();
-    }
-    default:
-      return emit();
+      owner.post('exception', detail);
+      break;
   }
 }
