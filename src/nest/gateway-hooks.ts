@@ -1,7 +1,7 @@
 import { WsException } from '@nestjs/websockets';
 import { INTERNAL_ERROR, POLICY_VIOLATION } from '../core/close-code.js';
 import type { Owner } from '../runtime/owner.js';
-import { ownerOf } from '../ws/ownership.js';
+import { observationOf, ownerOf } from '../ws/ownership.js';
 import { ConnectionRejectedException } from './connection-rejected.exception.js';
 
 type Hook = (this: object, client: unknown, ...args: unknown[]) => unknown;
@@ -82,6 +82,8 @@ function wrapHook(target: object, hook: HookName, gateway: GatewayClass): void {
   if (typeof original !== 'function' || WRAPPED in original) return;
   const wrapped: Hook = function (client, ...args) {
     const call = (): unknown => Reflect.apply(original as Hook, this, [client, ...args]);
+    const observation = observationOf(client);
+    if (observation) return observation.watchHook(call);
     const owner = ownerOf(client) ?? finders.get(gateway)?.(client);
     return owner ? runHook(owner, gateway, hook, call) : call();
   };

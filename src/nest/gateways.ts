@@ -90,7 +90,7 @@ export class Gateways {
           | undefined;
         return [
           {
-            type: metatype as Gateway['type'],
+            type: metatype,
             port: (Reflect.getMetadata(PORT_METADATA, metatype) as number | undefined) ?? 0,
             path: options?.path,
             policy: Reflect.getMetadata(CONNECTION_POLICY_METADATA, metatype) as

@@ -34,9 +34,11 @@ export class MessageDispatch {
 
   #dispatch(data: ReceivedData, isBinary: boolean): void {
     const { owner } = this;
+    // What binaryType makes of a binary frame is the app's choice; text always is a Buffer.
+    const frame = data as Buffer;
     let message: ReturnType<Parse>;
     try {
-      message = this.parse(isBinary ? (data as Buffer) : data.toString(), isBinary);
+      message = this.parse(isBinary ? frame : frame.toString(), isBinary);
     } catch (error) {
       owner.tell('unreadable-message', { error });
       return;

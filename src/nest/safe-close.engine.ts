@@ -21,9 +21,12 @@ export interface SafeCloseEngine {
   readonly events: LifecycleEvents;
 }
 
+function now(): number {
+  return systemClock.now();
+}
+
 export function createEngine(options: SafeCloseOptions): SafeCloseEngine {
   const policy = resolveOptions(options);
-  const now = (): number => systemClock.now();
   const statistics = new LifecycleStatistics(now());
   const events = new LifecycleEvents(now, (error) => {
     const message = 'A subscriber of events$ threw.';

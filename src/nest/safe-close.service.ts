@@ -8,7 +8,7 @@ import type { CloseOptions, Connection, SendOptions } from '../runtime/connectio
 import type { LifecycleReport } from '../runtime/lifecycle.report.js';
 import type { MessageData } from '../runtime/socket.port.js';
 import { track } from '../ws/owned-websocket.js';
-import { ownerOf } from '../ws/ownership.js';
+import { observationOf, ownerOf } from '../ws/ownership.js';
 import type { LifecycleEvent } from './lifecycle.events.js';
 import type { SafeCloseEngine } from './safe-close.engine.js';
 import { SAFE_CLOSE_ENGINE } from './safe-close.tokens.js';
@@ -127,7 +127,7 @@ export class SafeCloseService {
   #find(client: unknown): Connection | undefined {
     return typeof client === 'string'
       ? this.#engine.runtime.connections.get(client)
-      : ownerOf(client);
+      : (ownerOf(client) ?? observationOf(client));
   }
 }
 

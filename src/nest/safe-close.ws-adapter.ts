@@ -4,11 +4,12 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Observable } from 'rxjs';
 import { WebSocket, WebSocketServer, type ServerOptions } from 'ws';
 import { SetupError } from '../core/errors.js';
+import { observe, observedWebSocketClass } from '../ws/observed-websocket.js';
 import { own, ownedWebSocketClass } from '../ws/owned-websocket.js';
-import { ownerOf } from '../ws/ownership.js';
+import { observationOf, ownerOf } from '../ws/ownership.js';
 import type { AdapterHost } from './adapter.host.js';
 import type { ServerGateways } from './gateways.js';
-import { MessageDispatch, type BoundHandler, type Parse } from './message-dispatch.js';
+import { MessageDispatch, type Parse } from './message-dispatch.js';
 import { UpgradeRouter, type PathServer } from './upgrade-router.js';
 
 type GatewayOptions = NonNullable<Parameters<WsAdapter['create']>[1]>;
@@ -62,16 +63,22 @@ export class SafeCloseWsAdapter extends WsAdapter {
     if (!httpServer && server) return server;
     host.gateways.beforeBinding();
     const gateways = host.gateways.behind(port, path, host.engine.policy);
-    const serverOptions: ServerOptions & { closeTimeout: number } = {
+    const observing = host.engine.options.mode === 'observe';
+    const serverOptions: ServerOptions & { closeTimeout?: number } = {
       ...wsOptions,
-      closeTimeout: gateways.policy.close.maxTimeout + WS_CLOSE_TIMEOUT_MARGIN_MS,
-      WebSocket: ownedWebSocketClass((wsOptions['WebSocket'] as typeof WebSocket) ?? WebSocket),
+      ...(!observing && {
+        closeTimeout: gateways.policy.close.maxTimeout + WS_CLOSE_TIMEOUT_MARGIN_MS,
+      }),
+      WebSocket: (observing ? observedWebSocketClass : ownedWebSocketClass)(
+        (wsOptions['WebSocket'] as typeof WebSocket) ?? WebSocket,
+      ),
     };
     const made =
       httpServer || (path && port !== APP_PORT)
         ? this.#serverOfPath(port, path ?? '', httpServer, serverOptions)
         : new WebSocketServer({ ...serverOptions, port, ...(path && { path }) });
-    this.#ownConnections(made, gateways, host);
+    if (observing) this.#observeConnections(made, host);
+    else this.#ownConnections(made, gateways, host);
     return made;
   }
 
@@ -89,7 +96,7 @@ export class SafeCloseWsAdapter extends WsAdapter {
   ): void {
     const owner = ownerOf(client);
     if (!owner) {
-      super.bindMessageHandlers(client, handlers, transform);
+      super.bindMessageHandlers(client, watched(client, handlers), transform);
       return;
     }
     let dispatch = this.#dispatches.get(owner);
@@ -97,7 +104,7 @@ export class SafeCloseWsAdapter extends WsAdapter {
       dispatch = new MessageDispatch(owner, this.#parser());
       this.#dispatches.set(owner, dispatch);
     }
-    dispatch.bind(handlers as readonly BoundHandler[]);
+    dispatch.bind(handlers);
   }
 
   override async dispose(): Promise<void> {
@@ -127,7 +134,7 @@ export class SafeCloseWsAdapter extends WsAdapter {
     const started = this.ensureHttpServerExists(port, httpServer);
     if (port !== APP_PORT) started?.listen(port);
     const made = new WebSocketServer({ ...options, noServer: true });
-    this.addWsServerToRegistry(made as WebSocketServer & { path: string }, port, path);
+    this.addWsServerToRegistry(made, port, path);
     return made;
   }
 
@@ -142,6 +149,13 @@ export class SafeCloseWsAdapter extends WsAdapter {
     });
     server.on('connection', sealReadiness);
     this.#owned.add(server);
+  }
+
+  #observeConnections(server: WebSocketServer, host: AdapterHost): void {
+    this.bindErrorHandler(server);
+    server.on('connection', (client, request: IncomingMessage) => {
+      observe(client, request, host.engine.runtime);
+    });
   }
 
   #parser(): Parse {
@@ -164,6 +178,16 @@ export class SafeCloseWsAdapter extends WsAdapter {
 /** After the last gateway's listener: every `handleConnection` that is to run has begun. */
 function sealReadiness(client: WebSocket): void {
   ownerOf(client)?.sealReadiness();
+}
+
+/** In `mode: 'observe'` handlers run as ever, and the replies that will be dropped are counted. */
+function watched(client: WebSocket, handlers: MessageMappingProperties[]): typeof handlers {
+  const observation = observationOf(client);
+  if (!observation) return handlers;
+  return handlers.map((handler) => ({
+    ...handler,
+    callback: (...args: unknown[]) => observation.watchHandler(() => handler.callback(...args)),
+  }));
 }
 
 /**

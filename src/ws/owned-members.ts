@@ -5,6 +5,7 @@ import type { Settle } from '../runtime/outbox.js';
 import type { MessageData, MessageOptions, ReceivedData } from '../runtime/socket.port.js';
 import type { BaseMembers } from './base-members.js';
 import { ownershipOf, type Ownership } from './ownership.js';
+import { methodDescriptors } from './websocket-subclass.js';
 
 type SendCallback = (error?: Error | null) => void;
 
@@ -130,12 +131,7 @@ export function ownedMembers(base: BaseMembers): PropertyDescriptorMap {
   };
 
   return {
-    ...Object.fromEntries(
-      Object.entries(members).map(([name, value]) => [
-        name,
-        { value, writable: true, configurable: true, enumerable: false },
-      ]),
-    ),
+    ...methodDescriptors(members),
     readyState: {
       get(this: WebSocket): number {
         const state = base.readyState.call(this);

@@ -5,29 +5,17 @@ import type { ConnectionPolicyValues } from '../runtime/connection.policy.js';
 import { Owner } from '../runtime/owner.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { baseMembersOf } from './base-members.js';
+import { requestOf } from './connection-request.js';
 import { ownedMembers } from './owned-members.js';
 import { ownershipOf, setOwnership } from './ownership.js';
 import { streamOf } from './ws.internals.js';
+import { basePrototypeOf, subclassFactory } from './websocket-subclass.js';
 import { WsPort } from './ws.port.js';
 
-/** ws checks how many parameters some callbacks take, but of this class only that it extends. */
-type WebSocketClass = typeof WebSocket;
-
-const classes = new WeakMap<WebSocketClass, WebSocketClass>();
-
-/**
- * The subclass to give to `WebSocketServer` (option `WebSocket`): its sockets have an owner from
- * `own()` on. Made once for each class it extends, which must come from the server's copy of ws.
- */
-export function ownedWebSocketClass(Base: WebSocketClass): WebSocketClass {
-  const made = classes.get(Base);
-  if (made) return made;
-  const Owned = class extends Base {};
-  Object.defineProperties(Owned.prototype, ownedMembers(baseMembersOf(Base.prototype)));
-  Object.defineProperty(Owned, 'name', { value: 'WebSocket' });
-  classes.set(Base, Owned);
-  return Owned;
-}
+/** The class of server sockets that `own()` gives an owner. */
+export const ownedWebSocketClass = subclassFactory((Base) =>
+  ownedMembers(baseMembersOf(Base.prototype)),
+);
 
 /** Gives a server socket its owner; a socket that has one keeps it. */
 export function own(
@@ -39,11 +27,7 @@ export function own(
   const existing = ownershipOf(socket);
   if (existing) return existing.owner;
   const owner = bind(socket, baseMembersOf(basePrototypeOf(socket)), runtime, policy);
-  owner.request = {
-    url: request.url ?? '',
-    ip: request.socket.remoteAddress ?? '',
-    headers: request.headers,
-  };
+  owner.request = requestOf(request);
   watchEnd(request.socket, owner);
   return owner;
 }
@@ -59,11 +43,6 @@ export function track(socket: WebSocket, runtime: Runtime, policy: ConnectionPol
   if (stream) watchEnd(stream, owner);
   else socket.once('open', () => watchEnd(streamOf(socket)!, owner));
   return owner;
-}
-
-/** The prototype that the owned members of a server socket stand before. */
-function basePrototypeOf(socket: WebSocket): WebSocket {
-  return Object.getPrototypeOf(Object.getPrototypeOf(socket)) as WebSocket;
 }
 
 function bind(

@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws';
 import type { Owner } from '../runtime/owner.js';
+import type { ObservedConnection } from './observed-connection.js';
 import type { WsPort } from './ws.port.js';
 
 /** What ties a socket to its owner. */
@@ -10,19 +11,34 @@ export interface Ownership {
 
 /** Under `Symbol.for`, as an app may load this package twice and a socket still has one owner. */
 const OWNERSHIP = Symbol.for('nestjs-safe-close.ownership');
+const OBSERVATION = Symbol.for('nestjs-safe-close.observation');
 
-interface Owned {
+interface Marked {
   [OWNERSHIP]?: Ownership;
+  [OBSERVATION]?: ObservedConnection;
+}
+
+function marksOf(client: unknown): Marked | undefined {
+  return typeof client === 'object' && client !== null ? client : undefined;
 }
 
 export function ownershipOf(socket: object): Ownership | undefined {
-  return (socket as Owned)[OWNERSHIP];
+  return (socket as Marked)[OWNERSHIP];
 }
 
 export function ownerOf(client: unknown): Owner | undefined {
-  return typeof client === 'object' && client !== null ? ownershipOf(client)?.owner : undefined;
+  return marksOf(client)?.[OWNERSHIP]?.owner;
 }
 
 export function setOwnership(socket: WebSocket, ownership: Ownership): void {
   Object.defineProperty(socket, OWNERSHIP, { value: ownership });
+}
+
+/** In `mode: 'observe'` a socket has no owner, only somebody who watches. */
+export function observationOf(client: unknown): ObservedConnection | undefined {
+  return marksOf(client)?.[OBSERVATION];
+}
+
+export function setObservation(socket: WebSocket, connection: ObservedConnection): void {
+  Object.defineProperty(socket, OBSERVATION, { value: connection });
 }
