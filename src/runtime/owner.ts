@@ -316,7 +316,7 @@ export class Owner
 
   onHandlersSettled(): void {
     if (this.live) return;
-    this.handle({ type: 'handlersSettled', unwritten: this.#outbox.unwritten });
+    this.handle({ type: 'handlersSettled' });
   }
 
   // What the socket reports.
