@@ -42,6 +42,12 @@ export class BenchServer {
     return answer;
   }
 
+  /** Processor time spent so far, in user and system mode. */
+  async cpuSeconds(): Promise<number> {
+    const { cpu } = (await this.ask({ do: 'cpu' })) as { cpu: NodeJS.CpuUsage };
+    return (cpu.user + cpu.system) / 1e6;
+  }
+
   stop(): void {
     this.child.kill();
   }

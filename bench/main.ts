@@ -1,14 +1,17 @@
 /*
- * The same work on the stock adapter and on ours, interleaved in one run, as paired ratios:
- * the machine is noisy, so no figure stands alone. The last column is the stock server against a
+ * The same work on the stock adapter and on ours, interleaved in one run: messages for each second
+ * of the server's processor time, and their paired ratios, as no figure stands alone on a noisy
+ * machine. The last column is the stock server against a
  * second one of its own kind: a ratio within its spread means nothing.
  *
  *   npm run bench             7 rounds
+ *   npm run bench -- push     the workloads whose name has the word
  *   npm run bench -- --quick  one short round, to see that it works
  */
 import { BenchServer } from './bench-server.js';
 import { WORKLOADS, type Workload } from './workloads.js';
 
+const wanted = process.argv.slice(2).find((argument) => !argument.startsWith('-')) ?? '';
 const quick = process.argv.includes('--quick');
 const rounds = quick ? 1 : 7;
 const scale = quick ? 0.02 : 1;
@@ -55,7 +58,9 @@ async function main(): Promise<void> {
   ];
   const rows = [['workload', 'stock', 'safe', 'safe / stock', 'stock / stock']];
   try {
-    for (const workload of WORKLOADS) rows.push(await compare(workload, servers));
+    for (const workload of WORKLOADS) {
+      if (workload.name.includes(wanted)) rows.push(await compare(workload, servers));
+    }
   } finally {
     for (const server of servers) server.stop();
   }

@@ -3,7 +3,7 @@ import type { BenchServer } from './bench-server.js';
 
 export interface Workload {
   readonly name: string;
-  /** Messages a second; more is better. */
+  /** Messages for each second of the server's processor time; more is better. */
   run(server: BenchServer, scale: number): Promise<number>;
 }
 
@@ -37,10 +37,14 @@ function receive(peers: BenchPeer[], bytes: number): Promise<void> {
   });
 }
 
-async function rate(messages: number, work: () => Promise<void>): Promise<number> {
-  const startedAt = performance.now();
+async function rate(
+  server: BenchServer,
+  messages: number,
+  work: () => Promise<void>,
+): Promise<number> {
+  const before = await server.cpuSeconds();
   await work();
-  return (messages * 1000) / (performance.now() - startedAt);
+  return messages / ((await server.cpuSeconds()) - before);
 }
 
 const ECHO = textFrame('{"event":"echo","data":1}');
@@ -67,7 +71,7 @@ function echo(inFlight: number, rounds: number): Workload {
             };
             peer.write(burst);
           });
-        return rate(50 * turns * inFlight, async () => {
+        return rate(server, 50 * turns * inFlight, async () => {
           await Promise.all(peers.map(play));
         });
       }),
@@ -82,7 +86,7 @@ function push(perTurn: number, perClient: number): Workload {
     run: (server, scale) =>
       withPeers(server, 100, (peers) => {
         const count = Math.ceil(perClient * scale);
-        return rate(100 * count, async () => {
+        return rate(server, 100 * count, async () => {
           const received = receive(peers, count * (bytes + 2));
           server.tell({ do: 'push', perClient: count, bytes, perTurn });
           await received;
@@ -101,7 +105,7 @@ export const WORKLOADS: readonly Workload[] = [
         const each = Math.ceil(3000 * scale);
         const frames = Buffer.concat(Array.from({ length: each }, () => SINK));
         await server.ask({ do: 'expect', messages: 50 * each });
-        return rate(50 * each, async () => {
+        return rate(server, 50 * each, async () => {
           const done = server.next();
           for (const peer of peers) peer.write(frames);
           await done;
@@ -116,7 +120,7 @@ export const WORKLOADS: readonly Workload[] = [
     run: (server, scale) =>
       withPeers(server, 1000, (peers) => {
         const times = Math.ceil(40 * scale);
-        return rate(1000 * times, async () => {
+        return rate(server, 1000 * times, async () => {
           const received = receive(peers, times * (256 + 4));
           server.tell({ do: 'broadcast', times, bytes: 256 });
           await received;

@@ -21,7 +21,7 @@ export type ConnectionEvent =
   /** The macrotask in which closing began is over. */
   | { readonly type: 'macrotaskEnded'; readonly running: boolean; readonly unwritten: boolean }
   /** The last handler in flight has ended. */
-  | { readonly type: 'handlersSettled'; readonly unwritten: boolean }
+  | { readonly type: 'handlersSettled' }
   | { readonly type: 'settleTimeout'; readonly unwritten: boolean }
   /** Everything accepted has been handed to the kernel. */
   | { readonly type: 'flushed' }

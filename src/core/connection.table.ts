@@ -1,13 +1,13 @@
 import type { ConnectionContext, Initiator } from './connection.context.js';
 import type { Effect } from './connection.effects.js';
-import type { ConnectionEvent, EventType } from './connection.events.js';
+import type { ConnectionEvent, EventOf, EventType } from './connection.events.js';
 import type { Phase } from './connection.phases.js';
 
 /**
  * Conditions of a row. Each is about the event and what was known before it.
  *
- * - `finish`: the request, and everybody who closed before, lets handlers finish
- * - `running`: handlers are in flight, and everybody who closed lets them finish
+ * - `finish`: the request lets handlers finish
+ * - `running`: handlers are in flight, everybody who closed lets them finish, and the peer is there
  * - `unwritten`: something accepted has not been handed to the kernel
  * - `answering`: no answer to our close frame will be read, as the peer's was or nothing is
  * - `crossing`: our close frame is written, and no pong has shown that the peer read up to it
@@ -37,22 +37,17 @@ export interface Row {
   readonly effects?: readonly Effect[];
 }
 
-export const GUARDS: Readonly<
+export type Guards = Readonly<
   Record<Guard, (context: ConnectionContext, event: ConnectionEvent) => boolean>
-> = {
-  finish: (context, event) =>
-    'request' in event &&
-    event.request.handlers === 'finish' &&
-    context.handlers === 'finish' &&
-    context.received === undefined &&
-    !context.deaf,
+>;
+
+export const GUARDS: Guards = {
+  finish: (_context, event) => (event as EventOf<'closeRequested'>).request.handlers === 'finish',
   running: (context, event) =>
-    'running' in event &&
-    event.running &&
+    (event as EventOf<'macrotaskEnded'>).running &&
     context.handlers === 'finish' &&
-    context.received === undefined &&
-    !context.deaf,
-  unwritten: (_context, event) => 'unwritten' in event && event.unwritten,
+    context.received === undefined,
+  unwritten: (_context, event) => (event as EventOf<'macrotaskEnded' | 'settleTimeout'>).unwritten,
   answering: (context) => context.received !== undefined || context.deaf,
   crossing: (context) => context.sent !== undefined && !context.acknowledged,
 };
@@ -86,7 +81,7 @@ export const TABLE: readonly Row[] = [
 
   // Closing begins.
   {
-    from: LIVE,
+    from: ['open'],
     on: 'closeRequested',
     when: 'finish',
     to: 'draining.macrotask',
@@ -165,7 +160,7 @@ export const TABLE: readonly Row[] = [
     when: 'answering',
     to: 'closing.end',
     notes: ['sent'],
-    effects: WRITE_ANSWER,
+    effects: ['abort-handlers', ...WRITE_ANSWER],
   },
   {
     from: MACROTASK,
@@ -175,20 +170,12 @@ export const TABLE: readonly Row[] = [
     effects: WRITE_CLOSE,
   },
 
-  // Handlers may finish.
+  // Handlers may finish. What is sent in the macrotask of the last one still goes out.
   {
     from: HANDLERS,
     on: 'handlersSettled',
-    when: 'unwritten',
-    to: 'draining.flush',
-    effects: ['abort-handlers'],
-  },
-  {
-    from: HANDLERS,
-    on: 'handlersSettled',
-    to: 'closing.handshake',
-    notes: ['sent'],
-    effects: WRITE_CLOSE,
+    to: 'draining.macrotask',
+    effects: ['await-macrotask'],
   },
   {
     from: HANDLERS,
@@ -304,7 +291,7 @@ export const TABLE: readonly Row[] = [
     when: 'answering',
     to: 'closing.end',
     notes: ['sent'],
-    effects: WRITE_ANSWER,
+    effects: ['abort-handlers', ...WRITE_ANSWER],
   },
   {
     from: DRAINING,
@@ -440,7 +427,7 @@ export const TABLE: readonly Row[] = [
   },
 
   // Too late to matter.
-  { from: [...DRAINING, ...HANDSHAKE, ...END, ...TERMINATE, ...CLOSED], on: 'ready' },
+  { from: [...MACROTASK, ...FLUSH, ...HANDSHAKE, ...END, ...TERMINATE, ...CLOSED], on: 'ready' },
   { from: [...DRAINING, ...HANDSHAKE, ...END, ...TERMINATE, ...CLOSED], on: 'rejected' },
   { from: [...END, ...TERMINATE, ...CLOSED], on: 'macrotaskEnded' },
   {

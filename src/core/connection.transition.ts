@@ -4,7 +4,7 @@ import { OPEN, type ConnectionContext, type Initiator } from './connection.conte
 import type { Effect } from './connection.effects.js';
 import type { ConnectionEvent, EventType } from './connection.events.js';
 import type { Phase } from './connection.phases.js';
-import { GUARDS, TABLE, type Note, type Row } from './connection.table.js';
+import { GUARDS, TABLE, type Guards, type Note, type Row } from './connection.table.js';
 import { IllegalEventError } from './errors.js';
 
 export interface Step {
@@ -16,15 +16,25 @@ export type Transition = (context: ConnectionContext, event: ConnectionEvent) =>
 
 const NO_EFFECTS: readonly Effect[] = [];
 
+type Decide = typeof decidingRequest;
+
 /** The frame that decides among what was asked, or that answers the peer's. */
-function frameToSend(context: ConnectionContext): { sent: CloseFrame; decided?: number } {
+function frameToSend(
+  context: ConnectionContext,
+  decide: Decide,
+): { sent: CloseFrame; decided?: number } {
   if (context.initiator === 'peer' && context.received) return { sent: context.received };
-  const decided = decidingRequest(context.requests);
+  const decided = decide(context.requests);
   const request = context.requests[decided]!;
   return { sent: { code: request.code ?? NO_STATUS_RECEIVED, reason: request.reason }, decided };
 }
 
-function noted(context: ConnectionContext, note: Note, event: ConnectionEvent): ConnectionContext {
+function noted(
+  context: ConnectionContext,
+  note: Note,
+  event: ConnectionEvent,
+  decide: Decide,
+): ConnectionContext {
   switch (note) {
     case 'request': {
       const { request } = event as Extract<ConnectionEvent, { request: unknown }>;
@@ -41,7 +51,7 @@ function noted(context: ConnectionContext, note: Note, event: ConnectionEvent): 
         received: (event as Extract<ConnectionEvent, { frame: unknown }>).frame,
       };
     case 'sent':
-      return { ...context, ...frameToSend(context) };
+      return { ...context, ...frameToSend(context, decide) };
     case 'crossed':
       return { ...context, crossed: true };
     case 'deaf':
@@ -56,8 +66,12 @@ function noted(context: ConnectionContext, note: Note, event: ConnectionEvent): 
   }
 }
 
-/** Builds the transition function of a table, so that a test can run an altered one. */
-export function transitionOf(table: readonly Row[]): Transition {
+/** Builds the transition function of a table, so that a test can run altered rules. */
+export function transitionOf(
+  table: readonly Row[],
+  guards: Guards = GUARDS,
+  decide: Decide = decidingRequest,
+): Transition {
   const rows = new Map<Phase, Map<EventType, Row[]>>();
   for (const row of table) {
     for (const phase of row.from) {
@@ -70,10 +84,10 @@ export function transitionOf(table: readonly Row[]): Transition {
     const row = rows
       .get(context.phase)
       ?.get(event.type)
-      ?.find(({ when }) => when === undefined || GUARDS[when](context, event));
+      ?.find(({ when }) => when === undefined || guards[when](context, event));
     if (!row) throw new IllegalEventError(context.phase, event.type);
     let next = context;
-    for (const note of row.notes ?? []) next = noted(next, note, event);
+    for (const note of row.notes ?? []) next = noted(next, note, event, decide);
     if (row.to === 'open') next = OPEN;
     else if (row.to) next = { ...next, phase: row.to };
     return { context: next, effects: row.effects ?? NO_EFFECTS };

@@ -87,12 +87,18 @@ function handshakeOf(context: ConnectionContext): Handshake {
   return context.destroyed || (context.deaf && context.sent) ? 'terminated' : 'lost';
 }
 
-/** Reads the verdict off the context of a connection that has ended. */
-export function closeVerdict(context: ConnectionContext): CloseVerdict {
+/**
+ * Reads the verdict off the context of a connection that has ended.
+ *
+ * @param closeWritten - `false`: the peer's end came between our close frame and the kernel
+ */
+export function closeVerdict(whole: ConnectionContext, closeWritten = true): CloseVerdict {
+  const { sent, ...unanswered } = whole;
+  const context = sent && whole.received && !closeWritten ? unanswered : whole;
   const { requests } = context;
   const decided = context.sent ? context.decided : decidingRequest(requests);
   return {
-    initiator: context.initiator ?? 'network',
+    initiator: context.initiator!,
     handshake: handshakeOf(context),
     ...closeFrameOf(context),
     requests: requests.map(({ code, reason, at }, index) => ({

@@ -48,7 +48,7 @@ export const RACE_LEVELS = {
   'unreadable-message': 'expected',
   /** A message whose event no gateway subscribes to. */
   'unknown-event': 'expected',
-  /** A listener of ours that the app gave us (an event subscriber, a send callback) threw. */
+  /** A callback of the app (an event subscriber, a send callback) threw. */
   'listener-error': 'unexpected',
   /** The runtime met an event that the transition table has no row for; nothing was changed. */
   'illegal-event': 'defect',

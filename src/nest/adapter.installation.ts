@@ -4,6 +4,7 @@ import type { ApplicationConfig } from '@nestjs/core';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { InvalidOptionsError, SetupError } from '../core/errors.js';
 import type { AdapterHost } from './adapter.host.js';
+import type { Gateways } from './gateways.js';
 import { SafeCloseWsAdapter } from './safe-close.ws-adapter.js';
 
 /** By name, too: an app may have a second copy of `@nestjs/platform-ws`. */
@@ -68,4 +69,13 @@ export function installAdapter(config: ApplicationConfig, host: AdapterHost): vo
   };
   Object.defineProperty(config, 'setIoAdapter', { value: use, configurable: true });
   if (before) use(before);
+}
+
+/** Leaves the adapter to the app; Nest asks for it directly before it binds the gateways. */
+export function keepAdapter(config: ApplicationConfig, gateways: Gateways): void {
+  const get = (): WebSocketAdapter => {
+    gateways.beforeBinding();
+    return Reflect.apply(Object.getPrototypeOf(config).getIoAdapter, config, []);
+  };
+  Object.defineProperty(config, 'getIoAdapter', { value: get, configurable: true });
 }

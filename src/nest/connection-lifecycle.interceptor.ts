@@ -6,12 +6,8 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { Observable } from 'rxjs';
-import { WebSocket } from 'ws';
 import type { Owner } from '../runtime/owner.js';
-import { track } from '../ws/owned-websocket.js';
-import { ownerOf } from '../ws/ownership.js';
-import type { SafeCloseEngine } from './safe-close.engine.js';
-import { SAFE_CLOSE_ENGINE } from './safe-close.tokens.js';
+import { Takeover } from './takeover.js';
 
 /**
  * The lifecycle of a handler's call for apps that keep an adapter of their own: it waits for
@@ -21,17 +17,17 @@ import { SAFE_CLOSE_ENGINE } from './safe-close.tokens.js';
  */
 @Injectable()
 export class ConnectionLifecycleInterceptor implements NestInterceptor {
-  readonly #engine: SafeCloseEngine;
+  readonly #takeover: Takeover;
 
-  constructor(@Inject(SAFE_CLOSE_ENGINE) engine: SafeCloseEngine) {
-    this.#engine = engine;
+  constructor(@Inject(Takeover) takeover: Takeover) {
+    this.#takeover = takeover;
   }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (context.getType() !== 'ws') return next.handle();
-    const client = context.switchToWs().getClient<WebSocket>();
-    const owner = ownerOf(client) ?? track(client, this.#engine.runtime, this.#engine.policy);
-    return owner.dispatched ? next.handle() : lifecycleOf(owner, next);
+    const client = context.switchToWs().getClient<unknown>();
+    const owner = this.#takeover.atMessage(client, context.getClass());
+    return !owner || owner.dispatched ? next.handle() : lifecycleOf(owner, next);
   }
 }
 

@@ -31,9 +31,16 @@ function rejectionOf(error: unknown): { code: number; reason: string; expected: 
   return { code: INTERNAL_ERROR, reason: '', expected: false };
 }
 
+/** It stopped as the connection's signal told it to; Node's own functions put that into `cause`. */
+function heedsSignal({ signal }: Owner, error: unknown): boolean {
+  if (!signal.aborted) return false;
+  const { cause } = Object(error) as { cause?: unknown };
+  return error === signal.reason || cause === signal.reason;
+}
+
 function onHookError(owner: Owner, gateway: string, hook: HookName, error: unknown): void {
   const { code, reason, expected } = rejectionOf(error);
-  if (!expected || hook === 'handleDisconnect') {
+  if (hook === 'handleDisconnect' || !(expected || heedsSignal(owner, error))) {
     owner.tell('hook-rejection', {
       message:
         `${hook} of ${gateway} failed. In handleConnection, throw a ConnectionRejectedException ` +
@@ -71,11 +78,27 @@ function runHook(
   return undefined;
 }
 
-/** Finds, or makes, the owner of a client that a hook is called with. */
-export type OwnerFinder = (client: unknown) => Owner | undefined;
+/** Makes the owners of clients whose adapter is not ours. */
+export interface OwnerMaker {
+  /** None where the instance belongs to another app of the process. */
+  atHook(
+    client: unknown,
+    gateway: GatewayClass,
+    instance: object,
+    request: unknown,
+  ): Owner | undefined;
+}
 
-/** For gateways whose adapter is not ours: who takes ownership of their clients. */
-const finders = new WeakMap<object, OwnerFinder>();
+/** Of every app that has the gateway, as long as the app lives. */
+const makers = new WeakMap<GatewayClass, WeakRef<OwnerMaker>[]>();
+
+function makeOwner(gateway: GatewayClass, instance: object, args: unknown[]): Owner | undefined {
+  for (const maker of makers.get(gateway) ?? []) {
+    const owner = maker.deref()?.atHook(args[0], gateway, instance, args[1]);
+    if (owner) return owner;
+  }
+  return undefined;
+}
 
 function wrapHook(target: object, hook: HookName, gateway: GatewayClass): void {
   const original = (target as Record<string, unknown>)[hook];
@@ -84,7 +107,7 @@ function wrapHook(target: object, hook: HookName, gateway: GatewayClass): void {
     const call = (): unknown => Reflect.apply(original as Hook, this, [client, ...args]);
     const observation = observationOf(client);
     if (observation) return observation.watchHook(call);
-    const owner = ownerOf(client) ?? finders.get(gateway)?.(client);
+    const owner = ownerOf(client) ?? makeOwner(gateway, this, [client, ...args]);
     return owner ? runHook(owner, gateway, hook, call) : call();
   };
   Object.defineProperty(wrapped, WRAPPED, { value: true });
@@ -96,8 +119,11 @@ function wrapHook(target: object, hook: HookName, gateway: GatewayClass): void {
  * or on an instance that has them as its own properties. Where a client has no owner, as in an
  * app without this module, a wrapped hook is the hook itself.
  */
-export function wrapHooks(target: object, gateway: GatewayClass, find?: OwnerFinder): void {
-  if (find) finders.set(gateway, find);
+export function wrapHooks(target: object, gateway: GatewayClass, maker?: OwnerMaker): void {
+  if (maker) {
+    const others = makers.get(gateway) ?? [];
+    makers.set(gateway, [...others.filter((other) => other.deref()), new WeakRef(maker)]);
+  }
   wrapHook(target, 'handleConnection', gateway);
   wrapHook(target, 'handleDisconnect', gateway);
 }

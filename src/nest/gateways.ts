@@ -4,7 +4,7 @@ import { WebSocketsController } from '@nestjs/websockets/web-sockets-controller.
 import { SetupError } from '../core/errors.js';
 import type { ConnectionPolicyValues } from '../runtime/connection.policy.js';
 import { CONNECTION_POLICY_METADATA } from './connection-policy.decorator.js';
-import { wrapHooks, type GatewayClass, type OwnerFinder } from './gateway-hooks.js';
+import { wrapHooks, type GatewayClass, type OwnerMaker } from './gateway-hooks.js';
 import { resolvePolicy, withOptions } from './options.validation.js';
 import type { ConnectionPolicyOptions } from './safe-close.options.js';
 
@@ -32,12 +32,13 @@ const HOOKS = ['handleConnection', 'handleDisconnect'];
 /** The gateways of an app, found before any of them is bound. */
 export class Gateways {
   #bound = false;
+  readonly #instances = new WeakSet<object>();
 
   constructor(private readonly modules: ModulesContainer) {}
 
   /** Must run before gateways are bound: Nest keeps the hooks that it finds then. */
-  wrapPrototypes(find?: OwnerFinder): void {
-    for (const { type } of this.#all()) wrapHooks(type.prototype, type, find);
+  wrapPrototypes(maker?: OwnerMaker): void {
+    for (const { type } of this.#all()) wrapHooks(type.prototype, type, maker);
   }
 
   /** Called once instances exist and before any gateway is bound. */
@@ -48,9 +49,27 @@ export class Gateways {
     refuseRequestScopedOnNest11(gateways);
     for (const { type, wrapper } of gateways) {
       const { instance } = wrapper;
-      if (!instance || !wrapper.isDependencyTreeStatic()) continue;
-      if (HOOKS.some((hook) => Object.hasOwn(instance, hook))) wrapHooks(instance, type);
+      if (!wrapper.isDependencyTreeStatic()) addMissingHooks(type);
+      else if (instance && HOOKS.some((hook) => Object.hasOwn(instance, hook))) {
+        wrapHooks(instance, type);
+      }
     }
+  }
+
+  /** Whether an instance of a gateway belongs to this app, not to another of the process. */
+  include(gateway: GatewayClass, instance: object): boolean {
+    if (this.#instances.has(instance)) return true;
+    const included = this.#all().some(
+      ({ type, wrapper }) =>
+        type === gateway && (wrapper.instance === instance || !wrapper.isDependencyTreeStatic()),
+    );
+    if (included) this.#instances.add(instance);
+    return included;
+  }
+
+  policyOf(gateway: GatewayClass, base: ConnectionPolicyValues): ConnectionPolicyValues {
+    const found = this.#all().find(({ type }) => type === gateway);
+    return found ? this.behind(found.port, found.path, base).policy : base;
   }
 
   /** The gateways that share a server and path share its connections, and so a policy. */
@@ -104,6 +123,18 @@ export class Gateways {
   }
 }
 
+/**
+ * Where a request-scoped gateway can't be made, Nest 12 hands the error to the exception filter
+ * only if the gateway has the hook; otherwise the rejection ends the process.
+ */
+function addMissingHooks(type: Gateway['type']): void {
+  for (const hook of HOOKS) {
+    if (hook in type.prototype) continue;
+    Object.defineProperty(type.prototype, hook, { value() {}, writable: true, configurable: true });
+  }
+  wrapHooks(type.prototype, type);
+}
+
 /** Nest 11 makes them without their dependencies. */
 function refuseRequestScopedOnNest11(gateways: readonly Gateway[]): void {
   if ('createRequestScopedHandler' in WebSocketsController.prototype) return;
@@ -119,10 +150,9 @@ function refuseRequestScopedOnNest11(gateways: readonly Gateway[]): void {
 
 function leavesOf(options: ConnectionPolicyOptions): [string, unknown][] {
   return Object.entries(options).flatMap(([group, values]) =>
-    Object.entries(values as object).map(([name, value]): [string, unknown] => [
-      `${group}.${name}`,
-      value,
-    ]),
+    Object.entries((values as object | undefined) ?? {})
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]): [string, unknown] => [`${group}.${name}`, value]),
   );
 }
 

@@ -94,6 +94,17 @@ function policyFaults(value: Record<string, unknown>): OptionFault[] {
   );
 }
 
+/** Where one of these is faulty itself, there is no saying whether it would fit. */
+const BUDGETS: ReadonlySet<string> = new Set([
+  'close',
+  'close.handlers',
+  'close.flushTimeout',
+  'close.handshakeTimeout',
+  'close.maxTimeout',
+  'handlers',
+  'handlers.settleTimeout',
+]);
+
 /** Budgets that can't fit into the cap they stand under. */
 function budgetFaults(policy: ConnectionPolicyValues): OptionFault[] {
   const { flushTimeout, handshakeTimeout, maxTimeout, handlers } = policy.close;
@@ -155,8 +166,8 @@ function checked(
         }
       : fault,
   );
-  const policy = faults.length === 0 ? withOptions(base, options) : base;
-  faults.push(...budgetFaults(policy));
+  const policy = withOptions(base, options);
+  if (!faults.some(({ option }) => BUDGETS.has(option))) faults.push(...budgetFaults(policy));
   if (faults.length > 0) throw new InvalidOptionsError(origin, faults);
   return policy;
 }

@@ -1,12 +1,10 @@
 import { Inject, Module, type DynamicModule } from '@nestjs/common';
-import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
 import type { Server } from 'node:http';
 import { SetupError } from '../core/errors.js';
-import { track } from '../ws/owned-websocket.js';
 import { assertSupportedWs } from '../ws/ws.internals.js';
-import { installAdapter } from './adapter.installation.js';
+import { installAdapter, keepAdapter } from './adapter.installation.js';
 import { ConnectionLifecycleInterceptor } from './connection-lifecycle.interceptor.js';
-import { Gateways } from './gateways.js';
 import { createEngine, type SafeCloseEngine } from './safe-close.engine.js';
 import {
   ConfigurableModuleClass,
@@ -15,6 +13,7 @@ import {
 } from './safe-close.module-definition.js';
 import { SafeCloseService } from './safe-close.service.js';
 import { SAFE_CLOSE_ENGINE, SAFE_CLOSE_OPTIONS } from './safe-close.tokens.js';
+import { Takeover } from './takeover.js';
 
 /** Apps that have the module already; by their configuration, as that is one an app. */
 const INSTALLED = Symbol.for('nestjs-safe-close.installed');
@@ -23,24 +22,26 @@ const INSTALLED = Symbol.for('nestjs-safe-close.installed');
 @Module({
   providers: [
     { provide: SAFE_CLOSE_ENGINE, inject: [SAFE_CLOSE_OPTIONS], useFactory: createEngine },
+    Takeover,
     SafeCloseService,
     ConnectionLifecycleInterceptor,
   ],
-  exports: [SAFE_CLOSE_ENGINE, SafeCloseService, ConnectionLifecycleInterceptor],
+  exports: [SAFE_CLOSE_ENGINE, Takeover, SafeCloseService, ConnectionLifecycleInterceptor],
 })
 export class SafeCloseModule extends ConfigurableModuleClass {
   constructor(
     @Inject(SAFE_CLOSE_ENGINE) engine: SafeCloseEngine,
     @Inject(ApplicationConfig) config: ApplicationConfig,
-    @Inject(ModulesContainer) modules: ModulesContainer,
+    @Inject(Takeover) takeover: Takeover,
     @Inject(HttpAdapterHost) http: HttpAdapterHost,
   ) {
     super();
     claim(config);
     assertSupportedWs();
-    const gateways = new Gateways(modules);
+    const { gateways } = takeover;
     if (engine.options.installAdapter === false) {
-      gateways.wrapPrototypes((client) => track(client as never, engine.runtime, engine.policy));
+      gateways.wrapPrototypes(takeover);
+      keepAdapter(config, gateways);
       return;
     }
     gateways.wrapPrototypes();
@@ -53,7 +54,11 @@ export class SafeCloseModule extends ConfigurableModuleClass {
 
   /** @param options - all optional; faulty ones fail the boot, all in one error */
   static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
-    return super.forRoot(options);
+    // The builder's own value lacks isGlobal, which is to be checked with the rest.
+    return {
+      ...super.forRoot(Object(options)),
+      providers: [{ provide: SAFE_CLOSE_OPTIONS, useValue: options }],
+    };
   }
 
   /** The same, with options from a factory, a class or a provider (`create()`). */

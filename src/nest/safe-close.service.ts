@@ -7,6 +7,7 @@ import type { CloseOutcome, SendOutcome } from '../core/outcomes.js';
 import type { CloseOptions, Connection, SendOptions } from '../runtime/connection.js';
 import type { LifecycleReport } from '../runtime/lifecycle.report.js';
 import type { MessageData } from '../runtime/socket.port.js';
+import { isWebSocket } from '../ws/base-members.js';
 import { track } from '../ws/owned-websocket.js';
 import { observationOf, ownerOf } from '../ws/ownership.js';
 import type { LifecycleEvent } from './lifecycle.events.js';
@@ -129,16 +130,4 @@ export class SafeCloseService {
       ? this.#engine.runtime.connections.get(client)
       : (ownerOf(client) ?? observationOf(client));
   }
-}
-
-/** By shape, as the app may have several copies of ws. */
-function isWebSocket(value: unknown): value is WebSocket {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'readyState' in value &&
-    'terminate' in value &&
-    typeof value.terminate === 'function' &&
-    'bufferedAmount' in value
-  );
 }

@@ -50,6 +50,8 @@ export class SafeCloseWsAdapter extends WsAdapter {
     const { httpServer, messageParser } = adapter as unknown as AdapterParts;
     if (httpServer) Object.assign(this, { httpServer });
     this.setMessageParser(messageParser as never);
+    // The app may go on with the one it made.
+    adapter.setMessageParser = (parser) => this.setMessageParser(parser);
   }
 
   override create(port: number, options: GatewayOptions = {}): unknown {

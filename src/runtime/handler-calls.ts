@@ -79,7 +79,7 @@ export class HandlerCalls {
   /** Counts a handler whose replies somebody else sends, as an interceptor does. */
   follow(source: ObservableLike, observer: ReplyObserver): HandlerStream {
     this.inFlight++;
-    return this.#stream(source, observer, true);
+    return this.#stream(source, observer);
   }
 
   /** Sends one value; what is refused is counted. */
@@ -104,7 +104,7 @@ export class HandlerCalls {
       this.reply(value);
       this.#end();
     } else if (this.listener.accepting) {
-      this.#stream(value, this.#replies, false);
+      this.#stream(value, this.#replies);
     } else {
       this.#refuseStream();
       this.#end();
@@ -122,7 +122,7 @@ export class HandlerCalls {
     complete: () => {},
   };
 
-  #stream(source: ObservableLike, observer: ReplyObserver, patient: boolean): HandlerStream {
+  #stream(source: ObservableLike, observer: ReplyObserver): HandlerStream {
     const stream = new HandlerStream(
       observer,
       (ended) => {
@@ -130,7 +130,6 @@ export class HandlerCalls {
         this.#end();
       },
       (error) => this.listener.onHandlerError(error),
-      patient,
     );
     (this.#streams ??= new Set()).add(stream);
     return stream.start(source);

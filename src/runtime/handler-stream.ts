@@ -22,6 +22,7 @@ export function isObservable(value: unknown): value is ObservableLike {
 
 /** One Observable of a handler: it ends once, by itself or cut. */
 export class HandlerStream {
+  #begun = false;
   #ended = false;
   #subscription: { unsubscribe(): void } | undefined;
 
@@ -30,14 +31,22 @@ export class HandlerStream {
     /** Called exactly once. */
     private readonly onEnd: (stream: HandlerStream) => void,
     private readonly onTeardownError: (error: unknown) => void,
-    /** It also stands for a promise, which may still reply in the macrotask of a close. */
-    readonly patient: boolean,
   ) {}
+
+  /**
+   * Behind an interceptor every handler is an Observable, and a single reply is its first value:
+   * what has given none yet may still reply in the macrotask of a close.
+   */
+  get patient(): boolean {
+    return !this.#begun;
+  }
 
   start(source: ObservableLike): this {
     this.#subscription = source.subscribe({
       next: (value) => {
-        if (!this.#ended) this.observer.next(value);
+        if (this.#ended) return;
+        this.#begun = true;
+        this.observer.next(value);
       },
       error: (error) => {
         if (this.#end()) this.observer.error(error);

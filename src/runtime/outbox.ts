@@ -42,18 +42,24 @@ const ACKNOWLEDGED: SendOutcome = Object.freeze({ status: 'acknowledged' });
 const MARK_EVERY = 256 * 1024;
 const MARK_EVERY_WHEN_BEHIND = 64 * 1024;
 
+/** Pings without a pong past which no more are placed: by then the kernel's buffers are covered. */
+const MAX_MARKS = 64;
+
 function byteLengthOf(data: MessageData): number {
   if (typeof data === 'string') return Buffer.byteLength(data);
   if (typeof data === 'number') return String(data).length;
-  return data instanceof Blob ? data.size : data.byteLength;
+  // ws takes whatever Buffer.from() takes, such as a list of bytes.
+  return data instanceof Blob ? data.size : (data.byteLength ?? 0);
 }
 
-/** What ws takes as it is; anything else it turns into a Buffer, or throws. */
-function asSendable(data: MessageData): MessageData | undefined {
-  if (typeof data === 'string' || typeof data === 'number' || data instanceof Blob) return data;
-  if (ArrayBuffer.isView(data) || data instanceof ArrayBuffer) return data;
+/** What can wait without changing into something that can't be sent; `undefined`: it can't now. */
+function asQueueable(data: MessageData): string | Buffer | Blob | undefined {
+  if (typeof data === 'string' || data instanceof Blob) return data;
+  if (typeof data === 'number') return String(data);
   try {
-    return Buffer.from(data as unknown as Uint8Array);
+    return ArrayBuffer.isView(data)
+      ? Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+      : Buffer.from(data);
   } catch {
     return undefined;
   }
@@ -123,16 +129,16 @@ export class Outbox {
 
   /** Accepts a message, or returns false where it is nothing that can be sent. */
   accept(data: MessageData, request?: SendRequest, settle?: Settle): boolean {
-    if (this.#queuedBytes === 0 && this.port.bufferedAmount < this.highWaterMark) {
+    if (this.#queuedBytes === 0 && this.#mayHandOver) {
       if (!this.#handOver(data, request)) return false;
       this.accepted++;
-      if (this.#unmarkedBytes >= MARK_EVERY) this.#mark();
+      if (this.#unmarkedBytes >= MARK_EVERY) this.#markProgress();
     } else {
-      const sendable = asSendable(data);
-      if (sendable === undefined) return false;
+      const queueable = asQueueable(data);
+      if (queueable === undefined) return false;
       // An empty message counts as one byte, so that `#queuedBytes` tells whether any waits.
-      const bytes = byteLengthOf(sendable) || 1;
-      this.#queue.push({ data: sendable, options: request, bytes });
+      const bytes = byteLengthOf(queueable) || 1;
+      this.#queue.push({ data: queueable, options: request, bytes });
       this.#queuedBytes += bytes;
       this.accepted++;
     }
@@ -185,14 +191,24 @@ export class Outbox {
     }
   }
 
+  /**
+   * Below the high-water mark, or where none of ours is on its way: the callback of one that is
+   * calls for the next, and a buffer full of pongs would call for nothing.
+   */
+  get #mayHandOver(): boolean {
+    return this.port.bufferedAmount < this.highWaterMark || this.#handed === this.#confirmed;
+  }
+
   #handOver(data: MessageData, options: MessageOptions | undefined): boolean {
+    let bytes: number;
     try {
+      bytes = typeof data === 'string' ? data.length : byteLengthOf(data);
       this.port.send(data, options, this.#onWritten);
     } catch {
       return false;
     }
     this.#handed++;
-    this.#unmarkedBytes += typeof data === 'string' ? data.length : byteLengthOf(data);
+    this.#unmarkedBytes += bytes;
     return true;
   }
 
@@ -208,12 +224,12 @@ export class Outbox {
   };
 
   #pump(): void {
-    while (this.#head < this.#queue.length && this.port.bufferedAmount < this.highWaterMark) {
+    while (this.#head < this.#queue.length && this.#mayHandOver && this.port.writable) {
       const { data, options, bytes } = this.#queue[this.#head]!;
-      if (!this.port.writable || !this.#handOver(data, options)) return;
+      this.#handOver(data, options);
       this.#head++;
       this.#queuedBytes -= bytes;
-      if (this.#unmarkedBytes >= MARK_EVERY_WHEN_BEHIND) this.#mark();
+      if (this.#unmarkedBytes >= MARK_EVERY_WHEN_BEHIND) this.#markProgress();
     }
     if (this.#head === this.#queue.length) {
       this.#queue = [];
@@ -229,6 +245,10 @@ export class Outbox {
   #ask(): void {
     if (this.#askedFor <= this.#acknowledged || this.#marks?.pending) return;
     if (this.#handed >= this.#askedFor) this.#mark();
+  }
+
+  #markProgress(): void {
+    if ((this.#marks?.pending ?? 0) < MAX_MARKS) this.#mark();
   }
 
   #mark(): void {

@@ -17,7 +17,6 @@ import type { CloseOptions, Connection, ConnectionRequest, SendOptions } from '.
 import type { ConnectionPolicyValues } from './connection.policy.js';
 import { HandlerCalls, type HandlerCallsListener } from './handler-calls.js';
 import { Inbox, type Dispatcher } from './inbox.js';
-import { INTERNAL_ERROR_FRAME } from './json.encoder.js';
 import { Lifecycle } from './lifecycle.js';
 import type { RaceDetail, SendTotals } from './lifecycle.observer.js';
 import { Outbox, type OutboxListener, type Settle } from './outbox.js';
@@ -30,6 +29,15 @@ import type {
   SocketListener,
   SocketPort,
 } from './socket.port.js';
+
+/** Node fires longer timers at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** What Nest's filters tell a client of an unknown error, for one that waits for a reply. */
+const INTERNAL_ERROR = {
+  event: 'exception',
+  data: { status: 'error', message: 'Internal server error' },
+};
 
 const NO_REQUEST: ConnectionRequest = Object.freeze({ url: '', ip: '', headers: {} });
 
@@ -47,7 +55,7 @@ export class Owner
   readonly openedAt: number;
   readonly calls = new HandlerCalls(this);
   lastSeenAt: number;
-  request: ConnectionRequest = NO_REQUEST;
+  request: ConnectionRequest;
 
   readonly #runtime: Runtime;
   readonly #outbox: Outbox;
@@ -60,8 +68,14 @@ export class Owner
   #closed: Promise<CloseOutcome> | undefined;
   #resolveClosed: ((outcome: CloseOutcome) => void) | undefined;
 
-  constructor(runtime: Runtime, port: SocketPort, policy: ConnectionPolicyValues) {
+  constructor(
+    runtime: Runtime,
+    port: SocketPort,
+    policy: ConnectionPolicyValues,
+    request: ConnectionRequest = NO_REQUEST,
+  ) {
     super(runtime.clock, port, policy);
+    this.request = request;
     this.#runtime = runtime;
     this.#outbox = new Outbox(port, policy.send.highWaterMark, this);
     this.#inbox = new Inbox(port, runtime.clock, policy.connect.maxPendingBytes);
@@ -146,7 +160,7 @@ export class Owner
   acknowledged(timeout: number = this.policy.close.flushTimeout): Promise<boolean> {
     if (!this.live) return this.closed.then((outcome) => outcome.acknowledged);
     return new Promise((resolve) => {
-      const bound = Number.isFinite(timeout) && timeout >= 0 ? timeout : 0;
+      const bound = Number.isFinite(timeout) && timeout >= 0 ? Math.min(timeout, MAX_TIMER_MS) : 0;
       const timer = this.clock.setTimer(bound, () => resolve(false));
       this.#outbox.whenAcknowledged((outcome) => {
         timer.cancel();
@@ -181,7 +195,9 @@ export class Owner
 
   #encode(message: unknown): string | Buffer | undefined {
     try {
-      return this.#runtime.encode(message);
+      const frame: unknown = this.#runtime.encode(message);
+      if (typeof frame === 'string' || frame instanceof Uint8Array) return frame as string | Buffer;
+      throw new TypeError('The serializer has made neither a string nor a Buffer of it.');
     } catch (error) {
       this.tell('unserializable', {
         message:
@@ -196,7 +212,7 @@ export class Owner
   // Closing.
 
   close(code?: number, reason?: string, options?: CloseOptions): Promise<CloseOutcome> {
-    this.requestClose(code ?? NORMAL_CLOSURE, reason, options);
+    this.requestClose(code === undefined ? NORMAL_CLOSURE : code, reason, options);
     return this.closed;
   }
 
@@ -301,8 +317,8 @@ export class Owner
       this.tell('reply-after-close');
       return false;
     }
-    // The client waits for an answer; this is the one Nest's filters give to unknown errors.
-    this.submit(this.#encode(value) ?? INTERNAL_ERROR_FRAME);
+    const frame = this.#encode(value) ?? this.#encode(INTERNAL_ERROR);
+    if (frame !== undefined) this.submit(frame);
     return true;
   }
 
@@ -443,7 +459,7 @@ export class Owner
     const now = this.clock.monotonic();
     const outcome: CloseOutcome = Object.freeze({
       connectionId: this.id,
-      ...closeVerdict(this.context),
+      ...closeVerdict(this.context, this.port.closeWritten),
       acknowledged: totals.acknowledged === totals.accepted,
       written: totals.written,
       lost: totals.lost,

@@ -13,8 +13,9 @@ export class ReadMarks {
   #next = 0;
   #pending: { readonly id: number; readonly covers: number }[] = [];
 
-  get pending(): boolean {
-    return this.#pending.length > 0;
+  /** Pings without a pong. */
+  get pending(): number {
+    return this.#pending.length;
   }
 
   /** The number of the ping placed last. */

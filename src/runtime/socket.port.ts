@@ -38,6 +38,8 @@ export interface SocketPort {
   ping(payload: Buffer): void;
   /** Writes our close frame; 1005 stands for one without a code. */
   close(frame: CloseFrame): void;
+  /** Whether the kernel has taken it; absent where that can't be known. */
+  readonly closeWritten?: boolean;
   /** Ends the socket once everything is written. */
   end(): void;
   /** Destroys the socket; `closed` follows. */

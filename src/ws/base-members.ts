@@ -19,12 +19,26 @@ export interface BaseMembers {
   bufferedAmount(this: WebSocket): number;
 }
 
-function getterOf(prototype: object, name: string): () => number {
+const METHODS = ['send', 'ping', 'pong', 'close', 'terminate', 'emit'] as const;
+const GETTERS = ['readyState', 'bufferedAmount'] as const;
+
+function findGetter(prototype: object, name: string): (() => number) | undefined {
   for (let at: object | null = prototype; at; at = Object.getPrototypeOf(at) as object | null) {
     const getter = Object.getOwnPropertyDescriptor(at, name)?.get;
     if (getter) return getter as () => number;
   }
-  throw new TypeError(`ws has no getter "${name}".`);
+  return undefined;
+}
+
+/** By shape, as the app may have several copies of ws. */
+export function isWebSocket(value: unknown): value is WebSocket {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value) as Record<string, unknown> | null;
+  return (
+    prototype !== null &&
+    METHODS.every((name) => typeof prototype[name] === 'function') &&
+    GETTERS.every((name) => findGetter(prototype, name) !== undefined)
+  );
 }
 
 const known = new WeakMap<object, BaseMembers>();
@@ -41,8 +55,8 @@ export function baseMembersOf(prototype: WebSocket): BaseMembers {
     close,
     terminate,
     emit,
-    readyState: getterOf(prototype, 'readyState'),
-    bufferedAmount: getterOf(prototype, 'bufferedAmount'),
+    readyState: findGetter(prototype, 'readyState')!,
+    bufferedAmount: findGetter(prototype, 'bufferedAmount')!,
   };
   known.set(prototype, members);
   return members;

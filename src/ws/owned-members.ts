@@ -125,7 +125,7 @@ export function ownedMembers(base: BaseMembers): PropertyDescriptorMap {
         return heard;
       }
       if (event === 'error' && this.listenerCount('error') === 0) return true;
-      report(ownership, event, args[0]);
+      report(ownership, event, args);
       return base.emit.call(this, event, ...args);
     },
   };
@@ -153,7 +153,9 @@ export function ownedMembers(base: BaseMembers): PropertyDescriptorMap {
 }
 
 /** What the owner learns before the app's listeners do. */
-function report({ owner, port }: Ownership, event: string | symbol, detail: unknown): void {
+function report(ownership: Ownership, event: string | symbol, args: unknown[]): void {
+  const { owner, port } = ownership;
+  const [detail, reason] = args;
   switch (event) {
     case 'pong':
       owner.onPong(detail as Buffer);
@@ -163,6 +165,9 @@ function report({ owner, port }: Ownership, event: string | symbol, detail: unkn
       if (!owner.live && port.writable) port.pong(detail as Buffer);
       break;
     case 'close':
+      // ws tells nobody of a close frame that it read, behind what it decompressed, only once
+      // the socket had ended.
+      if (port.closeFrameReceived) reportVerdict(ownership, detail, reason);
       owner.onClosed();
       break;
     case 'exception':

@@ -26,38 +26,40 @@ export function own(
 ): Owner {
   const existing = ownershipOf(socket);
   if (existing) return existing.owner;
-  const owner = bind(socket, baseMembersOf(basePrototypeOf(socket)), runtime, policy);
-  owner.request = requestOf(request);
+  const base = baseMembersOf(basePrototypeOf(socket));
+  const port = new WsPort(socket, base);
+  const owner = new Owner(runtime, port, policy, requestOf(request));
+  setOwnership(socket, { owner, port });
   watchEnd(request.socket, owner);
   return owner;
 }
 
 /** Takes ownership of a socket of any copy of ws, such as a client's, by members of its own. */
-export function track(socket: WebSocket, runtime: Runtime, policy: ConnectionPolicyValues): Owner {
+export function track(
+  socket: WebSocket,
+  runtime: Runtime,
+  policy: ConnectionPolicyValues,
+  request?: IncomingMessage,
+): Owner {
   const existing = ownershipOf(socket);
   if (existing) return existing.owner;
   const base = baseMembersOf(Object.getPrototypeOf(socket) as WebSocket);
   Object.defineProperties(socket, ownedMembers(base));
-  const owner = bind(socket, base, runtime, policy);
+  const port = new WsPort(socket, base);
+  const owner = new Owner(runtime, port, policy, request && requestOf(request));
+  setOwnership(socket, { owner, port });
   const stream = streamOf(socket);
-  if (stream) watchEnd(stream, owner);
+  if (socket.readyState === socket.CLOSED) owner.onClosed();
+  else if (socket.readyState === socket.CLOSING) owner.onPeerEnd();
+  else if (stream) watchEnd(stream, owner);
   else socket.once('open', () => watchEnd(streamOf(socket)!, owner));
   return owner;
 }
 
-function bind(
-  socket: WebSocket,
-  base: ReturnType<typeof baseMembersOf>,
-  runtime: Runtime,
-  policy: ConnectionPolicyValues,
-): Owner {
-  const port = new WsPort(socket, base);
-  const owner = new Owner(runtime, port, policy);
-  setOwnership(socket, { owner, port });
-  return owner;
-}
-
-/** ws tells nobody of a peer that ends its stream without a close frame. */
+/**
+ * ws tells nobody of a peer that ends its stream without a close frame, and ends our side, too:
+ * before that, a close frame that came with the end can still be answered.
+ */
 function watchEnd(stream: Duplex, owner: Owner): void {
-  stream.once('end', () => owner.onPeerEnd());
+  stream.prependOnceListener('end', () => owner.onPeerEnd());
 }

@@ -10,6 +10,7 @@ import { SetupError } from '../core/errors.js';
  */
 interface Internals {
   readonly _closeFrameReceived: boolean;
+  readonly _closeFrameSent: boolean;
   readonly _receiver:
     | (Writable & { readonly _writableState: { readonly errorEmitted: boolean } })
     | null;
@@ -25,6 +26,11 @@ function internalsOf(socket: WebSocket): Internals {
 /** ws has read the peer's close frame. */
 export function closeFrameReceived(socket: WebSocket): boolean {
   return internalsOf(socket)._closeFrameReceived;
+}
+
+/** The kernel has taken our close frame. */
+export function closeFrameSent(socket: WebSocket): boolean {
+  return internalsOf(socket)._closeFrameSent;
 }
 
 /** ws has met a frame that breaks the protocol, and reads no more. */
@@ -45,7 +51,7 @@ export function writeQueueSize(socket: WebSocket): number {
   return internalsOf(socket)._socket?._handle?.writeQueueSize ?? 0;
 }
 
-const REQUIRED = ['_closeFrameReceived', '_receiver', '_socket'] as const;
+const REQUIRED = ['_closeFrameReceived', '_closeFrameSent', '_receiver', '_socket'] as const;
 
 /** Throws, with the version to install, where this copy of ws lacks what is needed. */
 export function assertSupportedWs(WebSocketClass: typeof WebSocket = WebSocket): void {

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { NO_STATUS_RECEIVED } from '../core/close-code.js';
 import type { CloseFrame } from '../core/close-request.js';
@@ -5,19 +6,31 @@ import type { MessageData, MessageOptions, SocketPort } from '../runtime/socket.
 import type { BaseMembers } from './base-members.js';
 import {
   closeFrameReceived,
+  closeFrameSent,
   receiverError,
   receiverFailed,
+  streamOf,
   writeQueueSize,
 } from './ws.internals.js';
+import { WriteBatch } from './write-batch.js';
 
 /** What ws's receiver has met that it answers by calling `close()` itself. */
 export type ReceiverVerdict = 'peer-closed' | 'protocol-failed';
+
+type Written = (error?: Error | null) => void;
+
+const NO_OPTIONS: MessageOptions = Object.freeze({});
 
 /** The port over one ws socket: it calls the methods that the owner's own ones stand before. */
 export class WsPort implements SocketPort {
   /** ws's own methods are running, and see the state that ws keeps rather than the owner's. */
   inside = false;
   #verdict: ReceiverVerdict | undefined;
+  /** `null`: frames of this socket can't be batched. */
+  #batch: WriteBatch | null | undefined;
+  #written: Written | undefined;
+  /** The kernel had taken everything when the socket was destroyed. */
+  #drained: boolean | undefined;
 
   constructor(
     private readonly socket: WebSocket,
@@ -40,15 +53,48 @@ export class WsPort implements SocketPort {
     return this.base.bufferedAmount.call(this.socket);
   }
 
-  send(
-    data: MessageData,
-    options: MessageOptions | undefined,
-    written: (error?: Error | null) => void,
-  ): void {
-    this.#inside(() => this.base.send.call(this.socket, data, options ?? {}, written));
+  send(data: MessageData, options: MessageOptions | undefined, written: Written): void {
+    this.#written = written;
+    const batch = data instanceof Blob ? this.#stopBatching() : (this.#batch ??= this.#newBatch());
+    const before = this.inside;
+    this.inside = true;
+    if (batch) batch.begin();
+    try {
+      const callback = batch ? undefined : this.#onTaken;
+      this.base.send.call(this.socket, data, options ?? NO_OPTIONS, callback);
+    } finally {
+      this.inside = before;
+    }
+    if (batch) batch.add();
   }
 
+  /**
+   * Where ws holds frames back itself, to compress them or to read a Blob, and where the stream
+   * is no TCP socket, only a callback for each frame tells when the kernel has taken it.
+   */
+  #newBatch(): WriteBatch | null {
+    const stream = streamOf(this.socket);
+    const plain = stream instanceof Socket && !('encrypted' in stream);
+    if (!plain || this.socket.extensions !== '') return null;
+    return new WriteBatch(stream, (frames, error) => {
+      for (let frame = 0; frame < frames; frame++) this.#onTaken(error);
+    });
+  }
+
+  #stopBatching(): null {
+    this.#batch?.end();
+    this.#batch = null;
+    return null;
+  }
+
+  /** Node reports success for writes that it cancelled as it destroyed the socket. */
+  readonly #onTaken: Written = (error) => {
+    const cancelled = !error && !this.#drained && streamOf(this.socket)?.destroyed;
+    this.#written?.(cancelled ? new Error('The socket was destroyed first.') : error);
+  };
+
   ping(payload: Buffer): void {
+    if (this.connecting) return;
     this.#inside(() => this.base.ping.call(this.socket, payload));
   }
 
@@ -64,12 +110,17 @@ export class WsPort implements SocketPort {
     });
   }
 
-  /** ws ends the socket in a `close()` that follows both close frames. */
+  /**
+   * ws ends the socket in a `close()` that follows both close frames, and of itself where the
+   * peer has ended its side; one that it sees open would only write a close frame.
+   */
   end(): void {
-    this.#inside(() => this.base.close.call(this.socket));
+    if (!this.writable) this.#inside(() => this.base.close.call(this.socket));
   }
 
   destroy(): void {
+    this.#batch?.end();
+    this.#drained ??= this.bufferedAmount === 0;
     this.#inside(() => this.base.terminate.call(this.socket));
   }
 
@@ -83,6 +134,14 @@ export class WsPort implements SocketPort {
 
   progressMark(): number {
     return writeQueueSize(this.socket);
+  }
+
+  get closeWritten(): boolean {
+    return closeFrameSent(this.socket);
+  }
+
+  get closeFrameReceived(): boolean {
+    return closeFrameReceived(this.socket);
   }
 
   /** Whether a call of `close()` is ws's own, and why; told once each. */
