@@ -70,6 +70,7 @@ export function ownedMembers(base: BaseMembers): PropertyDescriptorMap {
         if (done) process.nextTick(done, notOpen(this.readyState));
         return;
       }
+      if (method === 'pong') ownership.port.answered(data);
       const before = ownership.port.inside;
       ownership.port.inside = true;
       try {
@@ -162,7 +163,7 @@ function report(ownership: Ownership, event: string | symbol, args: unknown[]): 
       break;
     case 'ping':
       // ws answers pings only while it sees OPEN, which a draining owner hides from it.
-      if (!owner.live && port.writable) port.pong(detail as Buffer);
+      if (!owner.live) port.pong(detail as Buffer);
       break;
     case 'close':
       // ws tells nobody of a close frame that it read, behind what it decompressed, only once

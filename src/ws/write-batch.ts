@@ -59,7 +59,9 @@ export class WriteBatch {
     const frames = this.#frames;
     this.#frames = 0;
     if (frames === 0) return;
-    if (this.stream.writableLength === 0 && !this.stream.destroyed) this.onTaken(frames);
+    const { writable, writableLength } = this.stream;
+    if (!writable) this.onTaken(frames, new Error('The socket was ended first.'));
+    else if (writableLength === 0) this.onTaken(frames);
     else this.stream.write(NOTHING, (error) => this.onTaken(frames, error));
   }
 }

@@ -9,6 +9,8 @@ import { SetupError } from '../core/errors.js';
  * socket of a client. All exist unchanged since ws 8.0; `assertSupportedWs` checks at boot.
  */
 interface Internals {
+  /** Absent, or false, where the app answers pings itself. */
+  readonly _autoPong?: boolean;
   readonly _closeFrameReceived: boolean;
   readonly _closeFrameSent: boolean;
   readonly _receiver:
@@ -31,6 +33,11 @@ export function closeFrameReceived(socket: WebSocket): boolean {
 /** The kernel has taken our close frame. */
 export function closeFrameSent(socket: WebSocket): boolean {
   return internalsOf(socket)._closeFrameSent;
+}
+
+/** ws answers pings of itself, unless the app has set `autoPong: false`. */
+export function answersPings(socket: WebSocket): boolean {
+  return internalsOf(socket)._autoPong === true;
 }
 
 /** ws has met a frame that breaks the protocol, and reads no more. */

@@ -5,6 +5,7 @@ import type { CloseFrame } from '../core/close-request.js';
 import type { MessageData, MessageOptions, SocketPort } from '../runtime/socket.port.js';
 import type { BaseMembers } from './base-members.js';
 import {
+  answersPings,
   closeFrameReceived,
   closeFrameSent,
   receiverError,
@@ -19,6 +20,9 @@ export type ReceiverVerdict = 'peer-closed' | 'protocol-failed';
 
 type Written = (error?: Error | null) => void;
 
+/** The default of ws's `maxPendingAutoPongs`. */
+const MAX_PENDING_PONGS = 60;
+
 const NO_OPTIONS: MessageOptions = Object.freeze({});
 
 /** The port over one ws socket: it calls the methods that the owner's own ones stand before. */
@@ -29,6 +33,8 @@ export class WsPort implements SocketPort {
   /** `null`: frames of this socket can't be batched. */
   #batch: WriteBatch | null | undefined;
   #written: Written | undefined;
+  #answered: unknown;
+  #pendingPongs = 0;
   /** The kernel had taken everything when the socket was destroyed. */
   #drained: boolean | undefined;
 
@@ -55,7 +61,7 @@ export class WsPort implements SocketPort {
 
   send(data: MessageData, options: MessageOptions | undefined, written: Written): void {
     this.#written = written;
-    const batch = data instanceof Blob ? this.#stopBatching() : (this.#batch ??= this.#newBatch());
+    const batch = data instanceof Blob ? this.#stopBatching() : this.#batching();
     const before = this.inside;
     this.inside = true;
     if (batch) batch.begin();
@@ -66,6 +72,11 @@ export class WsPort implements SocketPort {
       this.inside = before;
     }
     if (batch) batch.add();
+  }
+
+  #batching(): WriteBatch | null {
+    if (this.#batch === undefined) this.#batch = this.#newBatch();
+    return this.#batch;
   }
 
   /**
@@ -93,14 +104,29 @@ export class WsPort implements SocketPort {
     this.#written?.(cancelled ? new Error('The socket was destroyed first.') : error);
   };
 
+  /** In one system call with what follows it: the close frame, more often than not. */
   ping(payload: Buffer): void {
     if (this.connecting) return;
+    this.#batching()?.begin();
     this.#inside(() => this.base.ping.call(this.socket, payload));
   }
 
-  /** Answers a ping that ws left unanswered as it saw the owner's state. */
+  /** Notes the answer to a ping, so that none is answered twice. */
+  answered(payload: unknown): void {
+    this.#answered = payload;
+  }
+
+  /**
+   * Answers a ping that ws left unanswered as it saw the owner's state; versions of ws that don't
+   * look at the state have answered already. As ws does, past a limit it answers none.
+   */
   pong(payload: Buffer): void {
-    this.#inside(() => this.base.pong.call(this.socket, payload));
+    if (this.#answered === payload || !this.writable || !answersPings(this.socket)) return;
+    if (this.#pendingPongs >= MAX_PENDING_PONGS) return;
+    this.#pendingPongs++;
+    this.#inside(() => {
+      this.base.pong.call(this.socket, payload, undefined, () => this.#pendingPongs--);
+    });
   }
 
   close({ code, reason }: CloseFrame): void {
