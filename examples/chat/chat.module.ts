@@ -1,0 +1,12 @@
+import { Module } from '@nestjs/common';
+import { SafeCloseModule } from 'nestjs-safe-close';
+import { ChatGateway } from './chat.gateway.js';
+import { CloseLog } from './close.log.js';
+import { PageController } from './page.controller.js';
+
+@Module({
+  imports: [SafeCloseModule.forRoot()],
+  controllers: [PageController],
+  providers: [ChatGateway, CloseLog],
+})
+export class ChatModule {}

@@ -1,0 +1,217 @@
+import { describe, expect, test } from '@jest/globals';
+import type { DynamicModule, INestApplication, Type } from '@nestjs/common';
+import { WsAdapter } from '@nestjs/platform-ws';
+import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { once } from 'node:events';
+import { SafeCloseModule, type CloseOutcome, type SafeCloseService } from '../../src/index.js';
+import { within } from '../support/waiting.js';
+import { boot, exportsOf, type Booted } from './booting.js';
+import { DocsClient } from './client.js';
+
+const AUTHENTICATION = 'docs/guides/authentication.md';
+const ADOPTING = 'docs/guides/adopting.md';
+
+@WebSocketGateway()
+class EchoGateway {
+  @SubscribeMessage('echo')
+  echo(@MessageBody() data: unknown): unknown {
+    return { event: 'echo', data };
+  }
+}
+
+/** The outcome of the one connection there is. */
+function outcomeOf({ connections }: SafeCloseService): Promise<CloseOutcome> {
+  const [connection] = connections;
+  return within(connection!.closed, 'the outcome of the close');
+}
+
+describe('the gateway of the README', () => {
+  interface Parts {
+    OrdersGateway: Type<{
+      notify(client: string, id: string): Promise<void>;
+      expire(client: string): Promise<CloseOutcome>;
+    }>;
+    Orders: Type<{ unread: string[] }>;
+  }
+
+  async function start(): Promise<Parts & Booted> {
+    const parts = (await exportsOf('README.md', 'orders')) as unknown as Parts;
+    const started = await boot({
+      imports: [SafeCloseModule.forRoot()],
+      providers: [parts.OrdersGateway, parts.Orders],
+    });
+    return { ...parts, ...started };
+  }
+
+  test('rejects who has not logged in', async () => {
+    const { url } = await start();
+    const client = await DocsClient.connect(url);
+    expect(await client.closed()).toEqual([4401, 'log in first']);
+  });
+
+  test('serves, notifies and expires who has', async () => {
+    const { url, app, service, OrdersGateway, Orders } = await start();
+    const client = await DocsClient.connect(url, { authorization: 'Ada' });
+    client.emit('order', '7');
+    expect(await client.message(0)).toEqual({ event: 'order', data: { id: '7', total: 12 } });
+    client.emit('who');
+    const [connection] = service.connections;
+    const { id } = connection!;
+    expect(await client.message(1)).toEqual({
+      event: 'who',
+      data: { id, user: 'Ada', inFlight: 1 },
+    });
+    const gateway = app.get(OrdersGateway);
+    await gateway.notify(id, '7');
+    expect(await client.message(2)).toEqual({ event: 'shipped', data: '7' });
+    expect(app.get(Orders).unread).toEqual([]);
+    const outcome = await gateway.expire(id);
+    expect(outcome).toMatchObject({ code: 4001, handshake: 'clean', acknowledged: true });
+    expect(await client.closed()).toEqual([4001, 'session expired']);
+    await gateway.notify(id, '8');
+    expect(app.get(Orders).unread).toEqual(['8']);
+  });
+});
+
+test('the serializer of the README reads and writes its own format', async () => {
+  const { safeClose } = (await exportsOf('README.md', 'serializer')) as unknown as {
+    safeClose: DynamicModule;
+  };
+  const { url } = await boot({ imports: [safeClose], providers: [EchoGateway] });
+  const client = await DocsClient.connect(url);
+  client.socket.send('echo:hello');
+  expect(await client.messages.at(0, 'reply')).toBe('echo:hello');
+});
+
+/** An app with the gateway of a block of the guide. */
+async function startGuide(name: string, timeout = 10_000): Promise<Booted> {
+  const { AccountGateway } = await exportsOf(AUTHENTICATION, name);
+  return boot({
+    imports: [SafeCloseModule.forRoot({ connect: { timeout } })],
+    providers: [AccountGateway!],
+  });
+}
+
+test('a handler that heeds its signal ends with the connection, and no error is told', async () => {
+  const { ReportGateway } = await exportsOf('docs/how-it-works.md', 'signal');
+  const errors: unknown[] = [];
+  const { url, service } = await boot(
+    { imports: [SafeCloseModule.forRoot()], providers: [ReportGateway!] },
+    (app) => app.useLogger({ log() {}, warn() {}, error: (line: unknown) => errors.push(line) }),
+  );
+  const client = await DocsClient.connect(url);
+  client.emit('report');
+  // A connection answers in order: the pong comes once the handler runs.
+  client.socket.ping();
+  await once(client.socket, 'pong');
+  const [connection] = service.connections;
+  expect(connection!.inFlight).toBe(1);
+  await service.close(connection!.id);
+  expect(connection!.inFlight).toBe(0);
+  expect(errors).toEqual([]);
+});
+
+describe('authentication by the upgrade request', () => {
+  test('lets who has a session in', async () => {
+    const { url } = await startGuide('by-request');
+    const client = await DocsClient.connect(url, { cookie: 'session=Ada' });
+    client.emit('greet', 'Hello');
+    expect(await client.message(0)).toEqual({ event: 'greeted', data: 'Hello, Ada' });
+  });
+
+  test('closes with the code of its own for who has none', async () => {
+    const { url } = await startGuide('by-request');
+    const client = await DocsClient.connect(url);
+    client.emit('greet', 'Hello');
+    expect(await client.closed()).toEqual([4401, 'no session']);
+    expect(client.messages.all).toEqual([]);
+  });
+});
+
+describe('authentication by the first message', () => {
+  test('answers the token once it is verified', async () => {
+    const { url } = await startGuide('by-first-message');
+    const client = await DocsClient.connect(url);
+    client.emit('authenticate', 'a valid token');
+    expect(await client.message(0)).toEqual({ event: 'welcome', data: 'Ada' });
+  });
+
+  test.each([
+    ['a wrong token', '{"event":"authenticate","data":"a wrong one"}'],
+    ['another message', '{"event":"greet"}'],
+    ['no JSON', 'hello'],
+  ])('rejects %s', async (_what, frame) => {
+    const { url } = await startGuide('by-first-message');
+    const client = await DocsClient.connect(url);
+    client.socket.send(frame);
+    expect(await client.closed()).toEqual([4401, 'authenticate first']);
+    expect(client.messages.all).toEqual([]);
+  });
+
+  test('closes who sends nothing in time', async () => {
+    const { url } = await startGuide('by-first-message', 50);
+    const client = await DocsClient.connect(url);
+    expect(await client.closed()).toEqual([1013, 'not ready in time']);
+  });
+
+  test('takes a client that leaves without a word for no error', async () => {
+    const { url, service } = await startGuide('by-first-message');
+    const client = await DocsClient.connect(url);
+    const outcome = outcomeOf(service);
+    client.socket.close(1000);
+    expect((await outcome).initiator).toBe('peer');
+    expect(service.report().races['hook-rejection']).toBe(0);
+  });
+});
+
+describe('adopting', () => {
+  test('observing, the app counts an early message and lets its handler run', async () => {
+    const { AppModule } = await exportsOf(ADOPTING, 'observe');
+    const { url, service } = await boot({ imports: [AppModule!], providers: [EchoGateway] });
+    const client = await DocsClient.connect(url);
+    client.emit('echo', 1);
+    expect(await client.message(0)).toEqual({ event: 'echo', data: 1 });
+    expect(service.report().connections).toEqual({ opened: 1, open: 1, closed: 0 });
+  });
+
+  test('the report can be read over HTTP', async () => {
+    const { ReportController } = await exportsOf(ADOPTING, 'report');
+    const { url } = await boot({
+      imports: [SafeCloseModule.forRoot()],
+      controllers: [ReportController!],
+    });
+    const response = await fetch(`${url.replace('ws:', 'http:')}/internal/connections`);
+    expect(await response.json()).toMatchObject({ connections: { opened: 0 }, races: {} });
+  });
+
+  test('an adapter that extends ours takes its place', async () => {
+    const { LimitedWsAdapter } = await exportsOf(ADOPTING, 'own-adapter');
+    const { url, service } = await boot(
+      { imports: [SafeCloseModule.forRoot()], providers: [EchoGateway] },
+      (app: INestApplication) => {
+        app.useWebSocketAdapter(new LimitedWsAdapter!(app) as never);
+      },
+    );
+    const client = await DocsClient.connect(url);
+    client.emit('echo', 1);
+    expect(await client.message(0)).toEqual({ event: 'echo', data: 1 });
+    client.socket.send(Buffer.alloc(64 * 1024 + 1));
+    expect(await client.closed()).toEqual([1009, '']);
+    expect(service.report().races['protocol-error']).toBe(1);
+  });
+
+  test('the interceptor gives sockets of another adapter an owner', async () => {
+    const { AppModule } = await exportsOf(ADOPTING, 'interceptor');
+    const { url, service } = await boot({ imports: [AppModule!] }, (app) => {
+      app.useWebSocketAdapter(new WsAdapter(app));
+    });
+    const client = await DocsClient.connect(url);
+    expect(service.connections.size).toBe(0);
+    client.emit('echo', 1);
+    expect(await client.message(0)).toEqual({ event: 'echo', data: 1 });
+    const outcome = outcomeOf(service);
+    client.socket.close(1000);
+    await once(client.socket, 'close');
+    expect((await outcome).code).toBe(1000);
+  });
+});
