@@ -12,7 +12,12 @@ export default {
   displayName: nest11 ? 'nest 11' : 'nest 12',
   testEnvironment: 'node',
   testMatch: [soak ? '<rootDir>/test/soak/**/*.spec.ts' : '<rootDir>/test/**/*.spec.ts'],
-  testPathIgnorePatterns: ['/node_modules/', ...(soak ? [] : ['<rootDir>/test/soak/'])],
+  testPathIgnorePatterns: [
+    '/node_modules/',
+    ...(soak ? [] : ['<rootDir>/test/soak/']),
+    // They know no Nest.
+    ...(nest11 ? ['<rootDir>/test/core/', '<rootDir>/test/runtime/'] : []),
+  ],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.stryker-tmp/'],
   setupFilesAfterEnv: ['<rootDir>/test/setup.ts'],
   testTimeout: 20_000,

@@ -63,9 +63,10 @@ export function normalizeClose(
     if (fitted !== reason) faults = [...faults, 'reason'];
     text = fitted;
   } else if (reason instanceof Uint8Array) {
-    const decoded = new TextDecoder().decode(reason);
-    text = fitReason(decoded);
-    if (text !== decoded) faults = [...faults, 'reason'];
+    text = fitReason(new TextDecoder().decode(reason));
+    const bytes = new TextEncoder().encode(text);
+    const kept = bytes.length === reason.length && bytes.every((byte, at) => byte === reason[at]);
+    if (!kept) faults = [...faults, 'reason'];
   } else if (reason !== undefined && reason !== null) {
     faults = [...faults, 'reason'];
   }

@@ -23,6 +23,8 @@ export interface ConnectionContext {
   readonly received?: CloseFrame;
   /** Nothing the peer sends is read any more. */
   readonly deaf: boolean;
+  /** The peer ended its stream before the end of the socket was awaited. */
+  readonly ended: boolean;
   /** The pong to the ping before our close frame was read. */
   readonly acknowledged: boolean;
   /** The peer's close frame was not the answer to ours. */
@@ -36,6 +38,7 @@ function initial(phase: 'connecting' | 'open'): ConnectionContext {
     requests: Object.freeze([]),
     handlers: 'finish',
     deaf: false,
+    ended: false,
     acknowledged: false,
     crossed: false,
   });

@@ -6,7 +6,10 @@ export type Effect =
   | 'dispatch-waiting'
   /** Give up the messages that waited, and read on, so that close frames and pongs are seen. */
   | 'discard-waiting'
-  /** Abort the signal, unsubscribe Observables; later replies are refused. Idempotent. */
+  /**
+   * Abort the signal, and cut off what can't reply any more: all but single replies while the
+   * phase accepts messages, then those, too. Idempotent.
+   */
   | 'abort-handlers'
   /** Report `macrotaskEnded` once the running macrotask is over. */
   | 'await-macrotask'
@@ -14,8 +17,9 @@ export type Effect =
   | 'write-ping'
   /** Write the close frame of `context.sent`. */
   | 'write-close'
-  /** Nothing more is to be read or written: end the socket. */
+  /** End the socket once what was given to it is written; nothing else will be. */
   | 'end-socket'
+  /** Close the socket at once, whatever is unwritten. */
   | 'destroy-socket'
   /** Start the timer of the phase anew. */
   | 'restart-timer'
@@ -23,4 +27,5 @@ export type Effect =
   | 'acknowledge'
   /** Give every open send its outcome, then the close its own. */
   | 'settle'
+  /** A race was met: count it and tell of it. */
   | `tell:${RaceKind}`;

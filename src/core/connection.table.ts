@@ -21,6 +21,7 @@ export type Note =
   | 'received'
   | 'crossed'
   | 'deaf'
+  | 'ended'
   | 'sent'
   | 'acknowledged'
   | 'flush-timeout'
@@ -69,11 +70,11 @@ const WRITE_CLOSE = ['abort-handlers', 'write-ping', 'write-close'] as const;
 /**
  * The life of a connection, whole: nothing that decides stands elsewhere.
  *
- * `connecting` and `open` are left by one of five: a request of ours, a broken protocol, the
- * peer's close frame, the end of its stream, or the end of the socket. The first three pass
- * through `draining`, where the close frame waits for the macrotask, the handlers and the
- * writes (G2, G3, G8); the frame is written once, on the way into `closing` (G4). An event that
- * a late timer, hook or socket may still cause is a row that does nothing; one that can't
+ * A close that begins with a request of ours, a broken protocol or the peer's close frame passes
+ * through `draining`, where the close frame waits for the macrotask, the handlers and the writes
+ * (G2, G3, G8); the frame is written once, on the way into `closing` (G4). Where somebody
+ * terminates, or the peer's stream or the socket ends, there is nothing to wait for. An event
+ * that a late timer, hook or socket may still cause is a row that does nothing; one that can't
  * happen has no row, and is an error.
  */
 export const TABLE: readonly Row[] = [
@@ -127,7 +128,7 @@ export const TABLE: readonly Row[] = [
     from: LIVE,
     on: 'peerEnded',
     to: 'closing.end',
-    notes: ['initiator:network'],
+    notes: ['initiator:network', 'ended'],
     effects: ['discard-waiting', 'abort-handlers', 'end-socket'],
   },
   {
@@ -290,13 +291,14 @@ export const TABLE: readonly Row[] = [
     on: 'peerEnded',
     when: 'answering',
     to: 'closing.end',
-    notes: ['sent'],
+    notes: ['sent', 'ended'],
     effects: ['abort-handlers', ...WRITE_ANSWER],
   },
   {
     from: DRAINING,
     on: 'peerEnded',
     to: 'closing.end',
+    notes: ['ended'],
     effects: ['abort-handlers', 'end-socket'],
   },
   {
@@ -352,32 +354,16 @@ export const TABLE: readonly Row[] = [
     notes: ['deaf'],
     effects: ['tell:protocol-error', 'end-socket'],
   },
-  { from: HANDSHAKE, on: 'peerEnded', to: 'closing.end', effects: ['end-socket'] },
-
   {
     from: HANDSHAKE,
-    on: 'handshakeTimeout',
-    to: 'closing.terminate',
-    notes: ['terminated'],
-    effects: ['tell:handshake-timeout', 'destroy-socket'],
-  },
-  {
-    from: HANDSHAKE,
-    on: 'deadline',
-    to: 'closing.terminate',
-    notes: ['terminated'],
-    effects: ['tell:handshake-timeout', 'destroy-socket'],
-  },
-  {
-    from: HANDSHAKE,
-    on: 'terminateRequested',
-    to: 'closing.terminate',
-    notes: ['terminated'],
-    effects: ['destroy-socket'],
+    on: 'peerEnded',
+    to: 'closing.end',
+    notes: ['ended'],
+    effects: ['end-socket'],
   },
 
-  // The end of the socket is awaited, and who is the cause of it is known. What the peer sent
-  // before the end of its stream may still come out of a decompressor.
+  // The end of the socket is awaited. What the peer sent before the end of its stream may still
+  // come out of a decompressor.
   { from: END, on: 'closePong', notes: ['acknowledged'], effects: ['acknowledge'] },
   {
     from: END,
@@ -387,26 +373,29 @@ export const TABLE: readonly Row[] = [
     effects: ['tell:crossed-close'],
   },
   { from: END, on: 'peerClosed', notes: ['received'] },
+
+  // From anywhere in closing.
   {
-    from: END,
+    from: [...HANDSHAKE, ...END],
     on: 'handshakeTimeout',
     to: 'closing.terminate',
+    notes: ['terminated'],
     effects: ['tell:handshake-timeout', 'destroy-socket'],
   },
   {
-    from: END,
+    from: [...HANDSHAKE, ...END],
     on: 'deadline',
     to: 'closing.terminate',
+    notes: ['terminated'],
     effects: ['tell:handshake-timeout', 'destroy-socket'],
   },
   {
-    from: END,
+    from: [...HANDSHAKE, ...END],
     on: 'terminateRequested',
     to: 'closing.terminate',
+    notes: ['terminated'],
     effects: ['destroy-socket'],
   },
-
-  // Anywhere in closing.
   {
     from: [...HANDSHAKE, ...END, ...TERMINATE],
     on: 'closeRequested',
@@ -426,7 +415,8 @@ export const TABLE: readonly Row[] = [
     effects: ['tell:transport-stuck', 'settle'],
   },
 
-  // Too late to matter.
+  // Too late to matter. A hook that rejects once closing has begun often does so because of it
+  // (its signal was aborted), so this is no request of its own.
   { from: [...MACROTASK, ...FLUSH, ...HANDSHAKE, ...END, ...TERMINATE, ...CLOSED], on: 'ready' },
   { from: [...DRAINING, ...HANDSHAKE, ...END, ...TERMINATE, ...CLOSED], on: 'rejected' },
   { from: [...END, ...TERMINATE, ...CLOSED], on: 'macrotaskEnded' },

@@ -56,6 +56,8 @@ function noted(
       return { ...context, crossed: true };
     case 'deaf':
       return { ...context, deaf: true };
+    case 'ended':
+      return { ...context, ended: true };
     case 'acknowledged':
       return { ...context, acknowledged: true };
     case 'flush-timeout':

@@ -10,7 +10,7 @@ export type RefusalCause =
   | 'connecting'
   | 'closing'
   | 'closed'
-  /** The peer has closed, or ended its stream. */
+  /** The peer closed, or ended its stream, before this side did. */
   | 'peer-closed'
   | 'overflow'
   | 'unserializable'
@@ -39,6 +39,10 @@ export type SendOutcome =
  * - `crossed`: both were, each on its own; what the peer had not read, it may have discarded
  * - `terminated`: this side destroyed the socket before that
  * - `lost`: the network or the peer ended the socket before that
+ *
+ * What tells an answer is the pong before it (`crossing` in the table): a peer that closes between
+ * our ping and our close frame, with all read, counts as `clean`, and one that answers no pings
+ * as `crossed`.
  */
 export type Handshake = 'clean' | 'crossed' | 'terminated' | 'lost';
 
@@ -81,8 +85,10 @@ export type CloseVerdict = Pick<
   'initiator' | 'handshake' | 'code' | 'reason' | 'requests'
 >;
 
-function handshakeOf(context: ConnectionContext): Handshake {
-  if (context.sent && context.received) return context.crossed ? 'crossed' : 'clean';
+function handshakeOf(context: ConnectionContext, closeWritten: boolean): Handshake {
+  if (context.sent && context.received && closeWritten)
+    return context.crossed ? 'crossed' : 'clean';
+  if (context.ended) return 'lost';
   // Having gone deaf, this side ends the socket itself, but not before its close frame.
   return context.destroyed || (context.deaf && context.sent) ? 'terminated' : 'lost';
 }
@@ -90,16 +96,14 @@ function handshakeOf(context: ConnectionContext): Handshake {
 /**
  * Reads the verdict off the context of a connection that has ended.
  *
- * @param closeWritten - `false`: the peer's end came between our close frame and the kernel
+ * @param closeWritten - whether the kernel has taken our close frame
  */
-export function closeVerdict(whole: ConnectionContext, closeWritten = true): CloseVerdict {
-  const { sent, ...unanswered } = whole;
-  const context = sent && whole.received && !closeWritten ? unanswered : whole;
+export function closeVerdict(context: ConnectionContext, closeWritten = true): CloseVerdict {
   const { requests } = context;
   const decided = context.sent ? context.decided : decidingRequest(requests);
   return {
     initiator: context.initiator!,
-    handshake: handshakeOf(context),
+    handshake: handshakeOf(context, closeWritten),
     ...closeFrameOf(context),
     requests: requests.map(({ code, reason, at }, index) => ({
       code: code ?? NO_STATUS_RECEIVED,
@@ -119,6 +123,6 @@ export function refusalCause(context: ConnectionContext): RefusalCause | undefin
 
 /** Why what is left unsent, now that the connection has ended, is lost. */
 export function lossCause(context: ConnectionContext): LossCause {
-  if (context.destroyed) return context.destroyed;
+  if (context.destroyed && !context.ended) return context.destroyed;
   return context.received ? 'peer-closed' : 'network';
 }

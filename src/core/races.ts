@@ -40,7 +40,7 @@ export const RACE_LEVELS = {
   'settle-timeout': 'unexpected',
   /** The reader made no progress in time; what was left is lost. */
   'flush-timeout': 'unexpected',
-  /** The peer did not answer our close frame in time. */
+  /** The peer did not answer our close frame, or the socket did not end, in time. */
   'handshake-timeout': 'expected',
   /** The peer sent a frame that breaks RFC 6455, or one too large. */
   'protocol-error': 'unexpected',

@@ -43,7 +43,11 @@ export class MessageDispatch {
       owner.tell('unreadable-message', { error });
       return;
     }
-    if (!message) return;
+    if (message === undefined) return;
+    if (!message) {
+      owner.tell('unreadable-message');
+      return;
+    }
     const { event } = message;
     let known = false;
     for (let index = 0; index < this.#gateways.length; index++) {

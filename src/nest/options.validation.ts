@@ -30,6 +30,25 @@ function oneOf(...values: string[]): Rule {
 
 type Group = Readonly<Record<string, Rule>>;
 
+/** Names kept for later versions: harmless today, and told at boot rather than refused. */
+const UPCOMING: ReadonlySet<string> = new Set([
+  'authorize',
+  'allowedOrigins',
+  'trustProxy',
+  'heartbeat',
+  'identity',
+  'session',
+  'shutdown',
+  'limits',
+  'send.maxBuffered',
+  'send.overflow',
+  'send.maxTotalBuffered',
+  'send.onUnacknowledged',
+  'handlers.order',
+  'handlers.maxInFlight',
+  'handlers.maxQueuedBytes',
+]);
+
 const POLICY_GROUPS: Readonly<Record<string, Group>> = {
   connect: {
     timeout: milliseconds,
@@ -67,19 +86,20 @@ function faultsOfGroup(name: string, group: Group, value: unknown): OptionFault[
   if (!isRecord(value)) {
     return [{ option: name, received: value, expected: `an object of ${names(group)}` }];
   }
-  return faultsOfEntries(value, group, `${name}.`);
+  return faultsOfEntries(value, group, names(group), `${name}.`);
 }
 
 function faultsOfEntries(
   value: Record<string, unknown>,
   rules: Group,
-  prefix: string,
+  known: string,
+  prefix = '',
 ): OptionFault[] {
   return Object.entries(value).flatMap(([key, received]) => {
-    if (received === undefined) return [];
-    const rule = Object.hasOwn(rules, key) ? rules[key] : undefined;
     const option = prefix + key;
-    if (!rule) return [{ option, received, expected: `no such option; ${names(rules)} are known` }];
+    if (received === undefined || UPCOMING.has(option)) return [];
+    const rule = Object.hasOwn(rules, key) ? rules[key] : undefined;
+    if (!rule) return [{ option, received, expected: `no such option; ${known} are known` }];
     return rule.accepts(received) ? [] : [{ option, received, expected: rule.expected }];
   });
 }
@@ -131,6 +151,21 @@ function merged<G extends object>(group: G, over: object | undefined): G {
   return { ...group, ...Object.fromEntries(given) };
 }
 
+/** What observing can't do. */
+function modeFaults({ mode, installAdapter, serializer }: Record<string, unknown>): OptionFault[] {
+  if (mode !== 'observe') return [];
+  const faults: OptionFault[] = [];
+  if (installAdapter === false) {
+    const expected = "true in mode 'observe', which watches sockets of the module's own adapter";
+    faults.push({ option: 'installAdapter', received: installAdapter, expected });
+  }
+  if (serializer !== undefined) {
+    const expected = "none in mode 'observe', which leaves frames as the stock adapter makes them";
+    faults.push({ option: 'serializer', received: serializer, expected });
+  }
+  return faults;
+}
+
 /** Puts options over a policy; later ones win. */
 export function withOptions(
   base: ConnectionPolicyValues,
@@ -158,16 +193,11 @@ function checked(
   const own = Object.fromEntries(
     Object.entries(options).filter(([key]) => !Object.hasOwn(POLICY_GROUPS, key)),
   );
-  const faults = [...faultsOfEntries(own, rules, ''), ...policyFaults(options)].map((fault) =>
-    fault.expected.startsWith('no such option') && !fault.option.includes('.')
-      ? {
-          ...fault,
-          expected: `no such option; ${names({ ...rules, ...POLICY_GROUPS })} are known`,
-        }
-      : fault,
-  );
+  const known = names({ ...rules, ...POLICY_GROUPS });
+  const faults = [...faultsOfEntries(own, rules, known), ...policyFaults(options)];
   const policy = withOptions(base, options);
   if (!faults.some(({ option }) => BUDGETS.has(option))) faults.push(...budgetFaults(policy));
+  faults.push(...modeFaults(options));
   if (faults.length > 0) throw new InvalidOptionsError(origin, faults);
   return policy;
 }
@@ -184,4 +214,17 @@ export function resolvePolicy(
   base: ConnectionPolicyValues,
 ): ConnectionPolicyValues {
   return checked(`@ConnectionPolicy() of ${gateway}`, options, {}, base);
+}
+
+/** Options given that this version does not act on. */
+export function upcomingOptions(options: SafeCloseOptions): string[] {
+  return Object.entries(options).flatMap(([name, value]) => {
+    if (value === undefined || value === false) return [];
+    if (UPCOMING.has(name)) return [name];
+    return isRecord(value)
+      ? Object.keys(value)
+          .map((key) => `${name}.${key}`)
+          .filter((option) => UPCOMING.has(option))
+      : [];
+  });
 }

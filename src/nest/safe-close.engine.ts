@@ -8,7 +8,7 @@ import { LifecycleHub } from '../runtime/lifecycle.hub.js';
 import { LifecycleStatistics } from '../runtime/lifecycle.report.js';
 import type { Runtime } from '../runtime/runtime.js';
 import { LifecycleEvents } from './lifecycle.events.js';
-import { resolveOptions } from './options.validation.js';
+import { resolveOptions, upcomingOptions } from './options.validation.js';
 import { RaceLogger } from './race.logger.js';
 import type { SafeCloseOptions } from './safe-close.options.js';
 
@@ -27,13 +27,16 @@ function now(): number {
 
 export function createEngine(options: SafeCloseOptions): SafeCloseEngine {
   const policy = resolveOptions(options);
+  const log = new Logger('SafeClose');
+  const upcoming = upcomingOptions(options);
+  if (upcoming.length > 0) log.warn(`This version does not act on: ${upcoming.join(', ')}.`);
   const statistics = new LifecycleStatistics(now());
   const events = new LifecycleEvents(now, (error) => {
     const message = 'A subscriber of events$ threw.';
     statistics.race('listener-error');
     logger.race('listener-error', '', { message, error });
   });
-  const logger = new RaceLogger(new Logger('SafeClose'), now);
+  const logger = new RaceLogger(log, now);
   const prefix = randomBytes(4).toString('hex');
   let count = 0;
   const runtime: Runtime = {

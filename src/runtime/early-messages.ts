@@ -11,6 +11,7 @@ interface EarlyMessage {
 const PROBE_INTERVAL_MS = 1_000;
 
 function byteLengthOf(data: ReceivedData): number {
+  if (data instanceof Blob) return data.size;
   return Array.isArray(data)
     ? data.reduce((bytes, part) => bytes + part.byteLength, 0)
     : data.byteLength;
@@ -24,6 +25,7 @@ function byteLengthOf(data: ReceivedData): number {
 export class EarlyMessages {
   #messages: EarlyMessage[] = [];
   #bytes = 0;
+  #paused = false;
   #probe: Timer | undefined;
 
   constructor(
@@ -41,6 +43,7 @@ export class EarlyMessages {
     this.#messages.push({ data, isBinary, bytes });
     this.#bytes += bytes;
     if (this.#bytes <= this.budget || this.#probe) return;
+    this.#paused = true;
     this.port.pause();
     this.#probe = this.clock.setTimer(PROBE_INTERVAL_MS, () => {
       this.#probe = undefined;
@@ -52,10 +55,10 @@ export class EarlyMessages {
     return this.#messages.shift();
   }
 
-  /** Forgets what is left, and reads on. */
+  /** Forgets what is left, and reads on, unless it was the app that paused. */
   end(): void {
     this.#messages = [];
     this.#probe?.cancel();
-    this.port.resume();
+    if (this.#paused) this.port.resume();
   }
 }

@@ -68,11 +68,13 @@ export class HandlerCalls {
     let result: unknown;
     try {
       result = handler(data, event);
+      // What only looks like a promise may throw, or settle twice.
+      if (!(result instanceof Promise) && isThenable(result)) result = Promise.resolve(result);
     } catch (error) {
       this.#fail(error);
       return;
     }
-    if (isThenable(result)) result.then(this.#deliver, this.#fail);
+    if (result instanceof Promise) void result.then(this.#deliver, this.#fail);
     else this.#deliver(result);
   }
 

@@ -42,19 +42,25 @@ export class HandlerStream {
   }
 
   start(source: ObservableLike): this {
-    this.#subscription = source.subscribe({
-      next: (value) => {
-        if (this.#ended) return;
-        this.#begun = true;
-        this.observer.next(value);
-      },
-      error: (error) => {
-        if (this.#end()) this.observer.error(error);
-      },
-      complete: () => {
-        if (this.#end()) this.observer.complete();
-      },
-    });
+    const error = (thrown: unknown): void => {
+      if (this.#end()) this.observer.error(thrown);
+    };
+    try {
+      this.#subscription = source.subscribe({
+        next: (value) => {
+          if (this.#ended) return;
+          this.#begun = true;
+          this.observer.next(value);
+        },
+        error,
+        complete: () => {
+          if (this.#end()) this.observer.complete();
+        },
+      });
+    } catch (thrown) {
+      // rxjs's own never throw here, but what else has its shape may.
+      error(thrown);
+    }
     if (this.#ended) this.unsubscribe();
     return this;
   }

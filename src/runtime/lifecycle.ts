@@ -39,6 +39,7 @@ export abstract class Lifecycle {
   }
 
   get state(): ConnectionState {
+    if (this.port.connecting && this.live) return 'connecting';
     return PHASE_FACTS[this.context.phase].state;
   }
 
@@ -71,6 +72,8 @@ export abstract class Lifecycle {
   }
 
   protected awaitReady(): void {
+    // A subscriber that was told of the connection may have closed it.
+    if (this.context !== OPEN) return;
     this.context = CONNECTING;
     this.#startTimer();
   }

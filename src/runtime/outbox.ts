@@ -138,7 +138,7 @@ export class Outbox {
       if (queueable === undefined) return false;
       // An empty message counts as one byte, so that `#queuedBytes` tells whether any waits.
       const bytes = byteLengthOf(queueable) || 1;
-      this.#queue.push({ data: queueable, options: request, bytes });
+      this.#queue.push({ data: queueable, options: request && { ...request }, bytes });
       this.#queuedBytes += bytes;
       this.accepted++;
     }
@@ -226,7 +226,12 @@ export class Outbox {
   #pump(): void {
     while (this.#head < this.#queue.length && this.#mayHandOver && this.port.writable) {
       const { data, options, bytes } = this.#queue[this.#head]!;
-      this.#handOver(data, options);
+      if (!this.#handOver(data, options)) {
+        // It was accepted, so only the end of the connection gives it a true outcome. What can
+        // wait can be sent, but for a Blob by a ws that knows none.
+        this.port.destroy();
+        return;
+      }
       this.#head++;
       this.#queuedBytes -= bytes;
       if (this.#unmarkedBytes >= MARK_EVERY_WHEN_BEHIND) this.#markProgress();

@@ -1,5 +1,10 @@
 import { NORMAL_CLOSURE, TRY_AGAIN_LATER } from '../core/close-code.js';
-import { normalizeClose, type CloseFrame, type CloseRequest } from '../core/close-request.js';
+import {
+  normalizeClose,
+  type CloseFrame,
+  type CloseRequest,
+  type HandlersPolicy,
+} from '../core/close-request.js';
 import { CONNECTING, OPEN } from '../core/connection.context.js';
 import type { Effect } from '../core/connection.effects.js';
 import type { ConnectionEvent } from '../core/connection.events.js';
@@ -158,14 +163,16 @@ export class Owner
   }
 
   acknowledged(timeout: number = this.policy.close.flushTimeout): Promise<boolean> {
-    if (!this.live) return this.closed.then((outcome) => outcome.acknowledged);
     return new Promise((resolve) => {
       const bound = Number.isFinite(timeout) && timeout >= 0 ? Math.min(timeout, MAX_TIMER_MS) : 0;
       const timer = this.clock.setTimer(bound, () => resolve(false));
-      this.#outbox.whenAcknowledged((outcome) => {
+      const settle = (read: boolean): void => {
         timer.cancel();
-        resolve(outcome.status === 'acknowledged');
-      });
+        resolve(read);
+      };
+      if (this.live)
+        this.#outbox.whenAcknowledged(({ status }) => settle(status === 'acknowledged'));
+      else void this.closed.then((outcome) => settle(outcome.acknowledged));
     });
   }
 
@@ -229,12 +236,25 @@ export class Owner
   requestClose(code?: unknown, reason?: unknown, options?: CloseOptions): void {
     if (this.#outcome) return;
     const { handlers, precedence } = options ?? {};
-    const { request, faults } = normalizeClose(code, reason, {
-      at: this.clock.now(),
-      handlers:
-        handlers === 'abort' || handlers === 'finish' ? handlers : this.policy.close.handlers,
-      precedence: Number.isFinite(precedence) ? precedence : undefined,
-    });
+    const request = this.#requestOf(
+      code,
+      reason,
+      handlers === 'abort' || handlers === 'finish' ? handlers : this.policy.close.handlers,
+      Number.isFinite(precedence) ? precedence : undefined,
+    );
+    this.tighten(options ?? {});
+    this.handle({ type: 'closeRequested', request });
+  }
+
+  /** What can't be sent is mended, and told. */
+  #requestOf(
+    code: unknown,
+    reason: unknown,
+    handlers: HandlersPolicy = 'abort',
+    precedence?: number,
+  ): CloseRequest {
+    const at = this.clock.now();
+    const { request, faults } = normalizeClose(code, reason, { at, handlers, precedence });
     if (faults.length > 0) {
       this.tell('invalid-close-arguments', {
         message:
@@ -243,12 +263,7 @@ export class Owner
           '3000–4999, and a reason of at most 123 bytes of UTF-8.',
       });
     }
-    this.tighten(options ?? {});
-    this.handle({ type: 'closeRequested', request });
-  }
-
-  #requestOf(code: unknown, reason: unknown): CloseRequest {
-    return normalizeClose(code, reason, { at: this.clock.now(), handlers: 'abort' }).request;
+    return request;
   }
 
   // Readiness.
@@ -279,7 +294,7 @@ export class Owner
 
   /** A `handleConnection` rejected: closes, unless somebody has already. */
   reject(code: unknown, reason: unknown): void {
-    this.handle({ type: 'rejected', request: this.#requestOf(code, reason) });
+    if (this.live) this.handle({ type: 'rejected', request: this.#requestOf(code, reason) });
   }
 
   #becomeReady(): void {

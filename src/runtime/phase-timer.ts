@@ -13,6 +13,7 @@ export class PhaseTimer {
   #timer: Timer | undefined;
   #progressAt = 0;
   #checkedAt = 0;
+  #dueAt = 0;
   #mark = 0;
 
   constructor(
@@ -43,15 +44,22 @@ export class PhaseTimer {
     const name = this.#name;
     if (!name) return;
     const timeout = this.timeoutOf(name);
-    const left = this.#progressAt + timeout - this.clock.monotonic();
+    const expiry = this.#progressAt + timeout;
     const watched = name === 'flush' || name === 'handshake';
-    const wait = watched ? Math.min(left, timeout / PROGRESS_CHECKS) : left;
-    this.#timer = this.clock.setTimer(Math.max(0, wait), () => this.#fired(name));
+    // From the last look, so that who closes often does not put off the next one.
+    const at = watched ? Math.min(expiry, this.#checkedAt + timeout / PROGRESS_CHECKS) : expiry;
+    const now = this.clock.monotonic();
+    const wait = Math.max(0, at - now);
+    this.#dueAt = now + wait;
+    this.#timer = this.clock.setTimer(wait, () => this.#fired(name, watched));
   }
 
-  #fired(name: TimerName): void {
+  #fired(name: TimerName, watched: boolean): void {
     const now = this.clock.monotonic();
     const mark = this.progressMark();
+    // The event loop was blocked: what the reader did meanwhile has not been seen yet.
+    const blocked = watched && now - this.#dueAt > this.timeoutOf(name) / PROGRESS_CHECKS;
+    if (blocked) this.#progressAt += now - this.#checkedAt;
     // Progress since the last look counts from that look, so that no budget is exceeded.
     if (mark !== this.#mark) this.#progressAt = Math.max(this.#progressAt, this.#checkedAt);
     this.#mark = mark;

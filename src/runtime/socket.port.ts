@@ -12,7 +12,7 @@ export interface MessageOptions {
 }
 
 /** A message as ws emits it. */
-export type ReceivedData = Buffer | ArrayBuffer | Buffer[];
+export type ReceivedData = Buffer | ArrayBuffer | Buffer[] | Blob;
 
 /**
  * What the owner needs of a socket. A port holds no policy: it does what it is told at once, in

@@ -6,6 +6,7 @@ import type { MessageData, MessageOptions, ReceivedData } from '../runtime/socke
 import type { BaseMembers } from './base-members.js';
 import { ownershipOf, type Ownership } from './ownership.js';
 import { methodDescriptors } from './websocket-subclass.js';
+import { pingsFlooded } from './ws.internals.js';
 
 type SendCallback = (error?: Error | null) => void;
 
@@ -112,8 +113,15 @@ export function ownedMembers(base: BaseMembers): PropertyDescriptorMap {
 
     terminate(this: WebSocket): void {
       const ownership = ownershipOf(this);
-      if (!ownership || ownership.port.inside) base.terminate.call(this);
-      else ownership.owner.requestTerminate();
+      if (!ownership || ownership.port.inside) {
+        base.terminate.call(this);
+        return;
+      }
+      if (pingsFlooded(this)) {
+        const message = 'The peer sent more pings at once than maxPendingAutoPongs of ws allows.';
+        ownership.owner.tell('protocol-error', { message });
+      }
+      ownership.owner.requestTerminate();
     },
 
     emit(this: WebSocket, event: string | symbol, ...args: unknown[]): boolean {
@@ -127,7 +135,9 @@ export function ownedMembers(base: BaseMembers): PropertyDescriptorMap {
       }
       if (event === 'error' && this.listenerCount('error') === 0) return true;
       report(ownership, event, args);
-      return base.emit.call(this, event, ...args);
+      const heard = base.emit.call(this, event, ...args);
+      if (event === 'close') callRemoved(this, ownership, args);
+      return heard;
     },
   };
 
@@ -151,6 +161,13 @@ export function ownedMembers(base: BaseMembers): PropertyDescriptorMap {
       enumerable: true,
     },
   };
+}
+
+/** ws's server would wait for ever for a socket of whose end it never learns. */
+function callRemoved(socket: WebSocket, { serverListeners }: Ownership, args: unknown[]): void {
+  for (const listener of serverListeners ?? []) {
+    if (!socket.listeners('close').includes(listener)) Reflect.apply(listener, socket, args);
+  }
 }
 
 /** What the owner learns before the app's listeners do. */

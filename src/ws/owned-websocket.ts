@@ -7,7 +7,7 @@ import type { Runtime } from '../runtime/runtime.js';
 import { baseMembersOf } from './base-members.js';
 import { requestOf } from './connection-request.js';
 import { ownedMembers } from './owned-members.js';
-import { ownershipOf, setOwnership } from './ownership.js';
+import { ownershipOf, setOwnership, type Ownership } from './ownership.js';
 import { streamOf } from './ws.internals.js';
 import { basePrototypeOf, subclassFactory } from './websocket-subclass.js';
 import { WsPort } from './ws.port.js';
@@ -29,7 +29,8 @@ export function own(
   const base = baseMembersOf(basePrototypeOf(socket));
   const port = new WsPort(socket, base);
   const owner = new Owner(runtime, port, policy, requestOf(request));
-  setOwnership(socket, { owner, port });
+  const serverListeners = socket.listeners('close') as Ownership['serverListeners'] & object;
+  setOwnership(socket, { owner, port, serverListeners });
   watchEnd(request.socket, owner);
   return owner;
 }

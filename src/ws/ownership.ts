@@ -7,7 +7,11 @@ import type { WsPort } from './ws.port.js';
 export interface Ownership {
   readonly owner: Owner;
   readonly port: WsPort;
+  /** By which ws's server learns of the end, also where the app removes all listeners. */
+  readonly serverListeners?: readonly CloseListener[];
 }
+
+type CloseListener = (this: unknown, ...args: unknown[]) => unknown;
 
 /** Under `Symbol.for`, as an app may load this package twice and a socket still has one owner. */
 const OWNERSHIP = Symbol.for('nestjs-safe-close.ownership');

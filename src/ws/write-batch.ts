@@ -8,6 +8,8 @@ const FLUSH_AT = 16 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 
+type OnTaken = (frames: number, error?: Error | null) => void;
+
 /** Batches that end with this tick. */
 let open: WriteBatch[] = [];
 
@@ -32,7 +34,7 @@ export class WriteBatch {
   constructor(
     private readonly stream: Duplex,
     /** Told how many frames the kernel has taken, or with an error that it will not. */
-    private readonly onTaken: (frames: number, error?: Error | null) => void,
+    private readonly onTaken: OnTaken,
   ) {}
 
   /** Before a frame is written. */
@@ -51,8 +53,13 @@ export class WriteBatch {
     this.stream.cork();
   }
 
+  /** Before the tick is over: who is told is told later all the same, as of any write. */
+  endEarly(): void {
+    this.end((frames, error) => process.nextTick(this.onTaken, frames, error));
+  }
+
   /** Writes what is held back. */
-  end(): void {
+  end(onTaken: OnTaken = this.onTaken): void {
     if (!this.#corked) return;
     this.#corked = false;
     this.stream.uncork();
@@ -60,8 +67,8 @@ export class WriteBatch {
     this.#frames = 0;
     if (frames === 0) return;
     const { writable, writableLength } = this.stream;
-    if (!writable) this.onTaken(frames, new Error('The socket was ended first.'));
-    else if (writableLength === 0) this.onTaken(frames);
-    else this.stream.write(NOTHING, (error) => this.onTaken(frames, error));
+    if (!writable) onTaken(frames, new Error('The socket was ended first.'));
+    else if (writableLength === 0) onTaken(frames);
+    else this.stream.write(NOTHING, (error) => onTaken(frames, error));
   }
 }

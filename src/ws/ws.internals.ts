@@ -11,6 +11,9 @@ import { SetupError } from '../core/errors.js';
 interface Internals {
   /** Absent, or false, where the app answers pings itself. */
   readonly _autoPong?: boolean;
+  /** Both since 8.21. */
+  readonly _pendingAutoPongs?: number;
+  readonly _maxPendingAutoPongs?: number;
   readonly _closeFrameReceived: boolean;
   readonly _closeFrameSent: boolean;
   readonly _receiver:
@@ -38,6 +41,12 @@ export function closeFrameSent(socket: WebSocket): boolean {
 /** ws answers pings of itself, unless the app has set `autoPong: false`. */
 export function answersPings(socket: WebSocket): boolean {
   return internalsOf(socket)._autoPong === true;
+}
+
+/** The peer has sent more pings at once than ws answers, on which ws calls `terminate()`. */
+export function pingsFlooded(socket: WebSocket): boolean {
+  const { _pendingAutoPongs: pending = 0, _maxPendingAutoPongs: limit = 0 } = internalsOf(socket);
+  return limit > 0 && pending >= limit;
 }
 
 /** ws has met a frame that breaks the protocol, and reads no more. */

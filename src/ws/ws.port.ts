@@ -75,6 +75,8 @@ export class WsPort implements SocketPort {
   }
 
   #batching(): WriteBatch | null {
+    // What comes too late is not written, and only ws's own callback says so.
+    if (!this.writable) return null;
     if (this.#batch === undefined) this.#batch = this.#newBatch();
     return this.#batch;
   }
@@ -93,7 +95,7 @@ export class WsPort implements SocketPort {
   }
 
   #stopBatching(): null {
-    this.#batch?.end();
+    this.#batch?.endEarly();
     this.#batch = null;
     return null;
   }
@@ -145,7 +147,7 @@ export class WsPort implements SocketPort {
   }
 
   destroy(): void {
-    this.#batch?.end();
+    this.#batch?.endEarly();
     this.#drained ??= this.bufferedAmount === 0;
     this.#inside(() => this.base.terminate.call(this.socket));
   }
