@@ -1,4 +1,4 @@
-import { Observable, type Operator, type Subscriber, type Subscription } from 'rxjs';
+import { Observable, type Observer, type Operator, type Subscriber, type Subscription } from 'rxjs';
 import type { CloseOutcome } from '../core/outcomes.js';
 import type { RaceKind } from '../core/races.js';
 import type { LifecycleObserver, RaceDetail } from '../runtime/lifecycle.observer.js';
@@ -27,8 +27,9 @@ type EventBody = LifecycleEvent extends infer E ? (E extends E ? Omit<E, 'at'> :
 type OnSubscriberError = (error: unknown) => void;
 
 /**
- * An Observable whose subscribers can't harm the process: rxjs reports what they throw as an
- * uncaught exception, from a timer, and so kills the server for a slip in a dashboard.
+ * An Observable whose subscribers can't harm the process: rxjs reports what they throw, and errors
+ * of operators that nobody takes, as an uncaught exception, from a timer, and so kills the server
+ * for a slip in a dashboard; what an async subscriber throws is an unhandled rejection.
  */
 class GuardedObservable<T> extends Observable<T> {
   constructor(
@@ -47,26 +48,27 @@ class GuardedObservable<T> extends Observable<T> {
 
   override subscribe(...args: unknown[]): Subscription {
     const [first, error, complete] = args;
-    const guarded =
-      typeof first === 'function' || first === undefined || first === null
-        ? { next: this.#guard(first), error: this.#guard(error), complete: this.#guard(complete) }
-        : this.#guardedObserver(first);
-    return super.subscribe(guarded);
+    const isObserver = typeof first === 'object' && first !== null;
+    // rxjs's own subscribers, of operators, guard themselves: the app's is at their end.
+    if (isObserver && 'closed' in first && 'add' in first) {
+      return super.subscribe(first as Partial<Observer<T>>);
+    }
+    const observer: Partial<Observer<unknown>> = isObserver
+      ? first
+      : ({ next: first, error, complete } as object);
+    return super.subscribe({
+      next: this.#guard(observer.next, observer),
+      error: this.#guard(observer.error, observer) ?? this.onSubscriberError,
+      complete: this.#guard(observer.complete, observer),
+    } as Partial<Observer<T>>);
   }
 
-  /** rxjs's own subscribers, of operators, guard themselves: the app's is at their end. */
-  #guardedObserver(observer: object): object {
-    if ('closed' in observer && 'add' in observer) return observer;
-    const method = (name: 'next' | 'error' | 'complete'): unknown =>
-      this.#guard((observer as Record<string, unknown>)[name], observer);
-    return { next: method('next'), error: method('error'), complete: method('complete') };
-  }
-
-  #guard(callback: unknown, self?: object): ((value?: unknown) => void) | undefined {
+  #guard(callback: unknown, self: object): ((value?: unknown) => void) | undefined {
     if (typeof callback !== 'function') return undefined;
     return (value) => {
       try {
-        Reflect.apply(callback, self, value === undefined ? [] : [value]);
+        const result: unknown = Reflect.apply(callback, self, value === undefined ? [] : [value]);
+        if (result instanceof Promise) result.catch(this.onSubscriberError);
       } catch (error) {
         this.onSubscriberError(error);
       }

@@ -31,12 +31,11 @@ export function createEngine(options: SafeCloseOptions): SafeCloseEngine {
   const upcoming = upcomingOptions(options);
   if (upcoming.length > 0) log.warn(`This version does not act on: ${upcoming.join(', ')}.`);
   const statistics = new LifecycleStatistics(now());
-  const events = new LifecycleEvents(now, (error) => {
-    const message = 'A subscriber of events$ threw.';
-    statistics.race('listener-error');
-    logger.race('listener-error', '', { message, error });
-  });
   const logger = new RaceLogger(log, now);
+  const others = new LifecycleHub(statistics, logger);
+  const events = new LifecycleEvents(now, (error) => {
+    others.race('listener-error', '', { message: 'A subscriber of events$ threw.', error });
+  });
   const prefix = randomBytes(4).toString('hex');
   let count = 0;
   const runtime: Runtime = {

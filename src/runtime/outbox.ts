@@ -108,8 +108,9 @@ export class Outbox {
     return this.#acknowledged;
   }
 
+  /** Counted by callbacks alone, so that the last of them ends the flush, and only once. */
   get unwritten(): boolean {
-    return this.accepted > this.written;
+    return this.accepted > this.#confirmed;
   }
 
   /** Bytes that wait here; those handed over are the port's to count. */

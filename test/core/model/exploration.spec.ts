@@ -1,0 +1,35 @@
+import { describe, expect, it } from '@jest/globals';
+import { CORE } from './core.parts.js';
+import { explore } from './exploration.search.js';
+import { SCENARIOS } from './scenario.list.js';
+
+/** How many states each exploration visits: fewer would mean that it has gone blind. */
+const STATES = new Map([
+  ['a message and a close', 527],
+  ['a handler and two who close', 2_747],
+  ['two handlers that both who close let finish', 5_340],
+  ['a handler that another message waits for', 1_943],
+  ['a handler that another message waits for, and a peer that breaks or ends its stream', 7_563],
+  ['a peer that breaks or ends its stream', 3_337],
+  ['a handler, and a peer that breaks or ends its stream', 6_746],
+  ['a hook that is waited for', 8_676],
+  ['a hook that is waited for, and a peer that breaks or ends its stream', 4_059],
+  ['a hook that nobody waits for', 3_089],
+  ['three messages', 5_810],
+  ['two messages and a ping', 20_445],
+  ['two handlers that speak when they are aborted', 36_781],
+  ['three who close', 26_989],
+  ['one who insists and one without a code', 28_787],
+  ['a hook that is waited for, and two messages', 54_646],
+  ['a hook that nobody waits for, and two who close', 81_988],
+  ['everything once', 90_643],
+]);
+
+describe('whatever happens to a connection, in whatever order', () => {
+  it.each(SCENARIOS)('every guarantee holds: $name', (scenario) => {
+    const { violation, states } = explore(CORE, [scenario]);
+    expect(violation?.invariant).toBeUndefined();
+    expect(violation?.trace).toBeUndefined();
+    expect(states).toBe(STATES.get(scenario.name));
+  });
+});

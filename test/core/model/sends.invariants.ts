@@ -1,0 +1,53 @@
+import type { LossCause } from '../../../src/core/outcomes.js';
+import { atTheEnd, ofEvents, type StateInvariant, type TurnInvariant } from './invariant.types.js';
+import { messagesIn, readByPeer, type World } from './world.state.js';
+
+function trueLossCause({ destruction, peerCloseRead }: World): LossCause {
+  return destruction ?? (peerCloseRead ? 'peer-closed' : 'network');
+}
+
+/** G3, states. */
+export const SENDS: readonly StateInvariant[] = [
+  {
+    name: 'G3 what is acknowledged was read by the peer before it closed',
+    holds: (world) => world.acknowledged <= readByPeer(world),
+  },
+];
+
+/** G3, turns. */
+export const SEND_OUTCOMES: readonly TurnInvariant[] = [
+  {
+    name: 'G3 nothing is accepted that has no outcome',
+    holds: ({ attempt, after }) => !attempt?.accepted || after.machine.phase !== 'closed',
+  },
+  {
+    name: 'G3 what was accepted is either kept, and lost unsent, or was given to the socket',
+    holds: atTheEnd(
+      ({ after }) => messagesIn(after.stream) + messagesIn(after.queued) === after.accepted,
+    ),
+  },
+  {
+    name: 'G3 the cause of a loss is the true one',
+    holds: atTheEnd((turn) => {
+      if (!turn.unwritten) return true;
+      return turn.core.lossCause(turn.after.machine) === trueLossCause(turn.after);
+    }),
+  },
+  {
+    name: 'G3 a refusal says who began to close',
+    holds: ({ attempt, after: { began, machine } }) => {
+      if (!attempt || attempt.accepted) return true;
+      if (began !== 'server') return attempt.cause === 'peer-closed';
+      return attempt.cause === (machine.phase === 'closed' ? 'closed' : 'closing');
+    },
+  },
+  {
+    name: 'G3 all is acknowledged once the pong was read before the peer closed',
+    holds: ofEvents(
+      ({ event, from }, { after }) =>
+        event.type !== 'closePong' ||
+        from.phase === 'closing.terminate' ||
+        after.acknowledged === after.accepted,
+    ),
+  },
+];

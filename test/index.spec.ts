@@ -1,0 +1,98 @@
+import { expect, test } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import * as exported from 'nestjs-safe-close';
+
+/** The names of `export type {…}` and `export { type … }`, which are gone when the code runs. */
+function exportedTypes(): string[] {
+  const source = readFileSync(new URL('../src/index.ts', import.meta.url), 'utf8');
+  return [...source.matchAll(/export (type )?\{([^}]*)\}/g)].flatMap(([, isType, list]) =>
+    list!
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== '' && (isType !== undefined || name.startsWith('type ')))
+      .map((name) => name.replace('type ', '')),
+  );
+}
+
+test('The package exports these values and no others', () => {
+  expect(Object.keys(exported).toSorted()).toEqual([
+    'ConnectionClosingError',
+    'ConnectionLifecycleInterceptor',
+    'ConnectionPolicy',
+    'ConnectionRejectedException',
+    'ConnectionSignal',
+    'CurrentConnection',
+    'InvalidOptionsError',
+    'RACE_KINDS',
+    'RACE_LEVELS',
+    'SafeCloseError',
+    'SafeCloseModule',
+    'SafeCloseService',
+    'SafeCloseWsAdapter',
+    'SetupError',
+  ]);
+});
+
+test('The package exports these types and no others', () => {
+  expect(exportedTypes().toSorted()).toEqual([
+    'Client',
+    'CloseOptions',
+    'CloseOutcome',
+    'CloseRequestRecord',
+    'CloseTimes',
+    'Connection',
+    'ConnectionPolicyOptions',
+    'ConnectionRequest',
+    'ConnectionState',
+    'HandlersPolicy',
+    'Handshake',
+    'Initiator',
+    'LifecycleEvent',
+    'LifecycleReport',
+    'LossCause',
+    'MessageData',
+    'MessageSerializer',
+    'OptionFault',
+    'RaceKind',
+    'RefusalCause',
+    'SafeCloseOptions',
+    'SendOptions',
+    'SendOutcome',
+    'SendTotals',
+  ]);
+});
+
+test('The kinds of races are a closed list, each with its level', () => {
+  expect(exported.RACE_KINDS.toSorted()).toEqual(Object.keys(exported.RACE_LEVELS).toSorted());
+  expect(new Set(Object.values(exported.RACE_LEVELS))).toEqual(
+    new Set(['expected', 'unexpected', 'defect']),
+  );
+  expect(exported.RACE_KINDS.toSorted()).toMatchInlineSnapshot(`
+[
+  "concurrent-close",
+  "crossed-close",
+  "early-message",
+  "flush-timeout",
+  "handler-error",
+  "handshake-timeout",
+  "hook-rejection",
+  "illegal-event",
+  "invalid-close-arguments",
+  "late-socket-event",
+  "listener-error",
+  "message-after-close",
+  "protocol-error",
+  "ready-timeout",
+  "reply-after-close",
+  "send-after-close",
+  "send-before-open",
+  "settle-timeout",
+  "stream-cut",
+  "superseded-code",
+  "transport-stuck",
+  "unknown-event",
+  "unreadable-message",
+  "unserializable",
+]
+`);
+});

@@ -1,0 +1,46 @@
+import {
+  Module,
+  type DynamicModule,
+  type INestApplication,
+  type LoggerService,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { WsAdapter } from '@nestjs/platform-ws';
+import type { AddressInfo, Server } from 'node:net';
+import { SafeCloseModule, type SafeCloseOptions } from '../../src/index.js';
+import { stack } from './stack.js';
+
+export interface AppParts {
+  readonly gateways: readonly Type[];
+  readonly providers?: readonly Provider[];
+  /** Of `SafeCloseModule.forRoot()`; the stock stack has nothing like them. */
+  readonly options?: SafeCloseOptions;
+}
+
+@Module({})
+class RootModule {}
+
+/**
+ * Boots an app as users write it. The two stacks differ in one line: the import of the module.
+ * Free of jest, as child processes use it, too.
+ */
+export async function boot(
+  { gateways, providers = [], options }: AppParts,
+  logger: LoggerService | false,
+): Promise<INestApplication> {
+  const root: DynamicModule = {
+    module: RootModule,
+    imports: stack === 'safe' ? [SafeCloseModule.forRoot(options)] : [],
+    providers: [...gateways, ...providers],
+  };
+  const app = await NestFactory.create(root, { logger, abortOnError: false });
+  app.useWebSocketAdapter(new WsAdapter(app));
+  await app.listen(0, '127.0.0.1');
+  return app;
+}
+
+export function portOf(app: INestApplication): number {
+  return ((app.getHttpServer() as Server).address() as AddressInfo).port;
+}

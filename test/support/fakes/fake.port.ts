@@ -1,0 +1,273 @@
+import { NO_STATUS_RECEIVED } from '../../../src/core/close-code.js';
+import type { CloseFrame } from '../../../src/core/close-request.js';
+import type {
+  MessageData,
+  MessageOptions,
+  SocketListener,
+  SocketPort,
+} from '../../../src/runtime/socket.port.js';
+import { frameSize, type Frame } from './frames.js';
+import type { Pipe } from './pipe.js';
+import type { Schedule } from './task.queue.js';
+
+type State = 'connecting' | 'open' | 'closing' | 'closed';
+type Written = (error?: Error | null) => void;
+
+const NOBODY: SocketListener = {
+  onMessage: () => {},
+  onPong: () => {},
+  onPeerClose: () => {},
+  onProtocolFailure: () => {},
+  onPeerEnd: () => {},
+  onClosed: () => {},
+};
+
+/** As ws: text for strings and numbers, nothing for what is falsy, binary for all else. */
+function messageOf(data: MessageData, { binary }: MessageOptions): Frame & { type: 'message' } {
+  const isText = typeof data === 'string' || typeof data === 'number';
+  const bytes = isText
+    ? Buffer.from(String(data))
+    : ArrayBuffer.isView(data)
+      ? Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+      : Buffer.from((data || []) as unknown as Uint8Array);
+  return { type: 'message', data: bytes, isBinary: binary ?? !isText };
+}
+
+/**
+ * The server's end of a socket in memory: a `SocketPort` that does what ws does. It reports to
+ * `listener`, which may be set once the owner exists.
+ */
+export class FakePort implements SocketPort {
+  listener: SocketListener = NOBODY;
+  /** A broken transport: a socket that is destroyed is never reported closed. */
+  stuck = false;
+  /** `destroy()` resets the connection, so that the peer loses what it has not read. */
+  resets = false;
+  /** What the port was told, in order, for tests about what an owner does. */
+  readonly calls: string[] = [];
+
+  #state: State;
+  #paused = false;
+  #arriving = false;
+  /** Nothing but the end of the stream is read after a close frame or a broken one. */
+  #deaf = false;
+  #peerEnded = false;
+  #closeWritten = false;
+  #destroyed = false;
+  /** What was sent behind a Blob that is still being read. */
+  #held: (() => void)[] | undefined;
+  #heldBytes = 0;
+
+  constructor(
+    private readonly out: Pipe,
+    private readonly into: Pipe,
+    private readonly schedule: Schedule,
+    connecting: boolean,
+  ) {
+    this.#state = connecting ? 'connecting' : 'open';
+    into.onReadable = () => this.#arrive();
+    out.onFinished = () => this.#endIfDone();
+  }
+
+  get connecting(): boolean {
+    return this.#state === 'connecting';
+  }
+
+  get writable(): boolean {
+    return this.#state === 'open';
+  }
+
+  get closeWritten(): boolean {
+    return this.#closeWritten;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  get closed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  get bufferedAmount(): number {
+    return this.out.bufferedAmount + this.#heldBytes;
+  }
+
+  /** The opening handshake ends well. */
+  open(): void {
+    if (this.#state === 'connecting') this.#state = 'open';
+  }
+
+  send(data: MessageData, options: MessageOptions | undefined, written: Written): void {
+    if (this.connecting) throw new Error('The socket is not open yet.');
+    if (!this.writable) {
+      this.schedule(() => written(new Error('The socket is not open.')), 'written');
+      return;
+    }
+    if (data instanceof Blob) this.#sendBlob(data, options, written);
+    else this.#write(messageOf(data, options ?? {}), written);
+  }
+
+  ping(payload: Buffer): void {
+    if (this.writable) this.#write({ type: 'ping', payload });
+  }
+
+  close(frame: CloseFrame): void {
+    this.calls.push(`close ${frame.code}`);
+    if (this.connecting) this.#abandon();
+    if (!this.writable) return;
+    this.#state = 'closing';
+    this.#write({ type: 'close', frame }, (error) => {
+      if (error) return;
+      this.#closeWritten = true;
+      if (this.#deaf) this.out.end();
+    });
+  }
+
+  end(): void {
+    this.calls.push('end');
+    if (this.connecting) this.#abandon();
+    else if (this.writable) this.close({ code: NO_STATUS_RECEIVED, reason: '' });
+    else if (this.#closeWritten && this.#deaf) this.out.end();
+  }
+
+  destroy(): void {
+    this.calls.push('destroy');
+    if (this.connecting) this.#abandon();
+    else this.#destroy();
+  }
+
+  pause(): void {
+    this.calls.push('pause');
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.calls.push('resume');
+    this.#paused = false;
+    this.#arrive();
+  }
+
+  progressMark(): number {
+    return this.out.left;
+  }
+
+  #write(frame: Frame, done: Written = () => {}): void {
+    if (this.#held) this.#hold(frameSize(frame), () => this.#write(frame, done));
+    else this.out.write(frame, done);
+  }
+
+  #sendBlob(blob: Blob, options: MessageOptions | undefined, written: Written): void {
+    if (this.#held) {
+      this.#hold(blob.size, () => this.#sendBlob(blob, options, written));
+      return;
+    }
+    this.#held = [];
+    this.#heldBytes += blob.size;
+    void this.#sendBytesOf(blob, options, written);
+  }
+
+  async #sendBytesOf(
+    blob: Blob,
+    options: MessageOptions | undefined,
+    written: Written,
+  ): Promise<void> {
+    const bytes = await blob.arrayBuffer();
+    const held = this.#held!;
+    this.#held = undefined;
+    this.#heldBytes -= blob.size;
+    this.#write(messageOf(bytes, options ?? {}), written);
+    for (const send of held) send();
+  }
+
+  /** What is sent behind a Blob that is still being read keeps its place. */
+  #hold(bytes: number, send: () => void): void {
+    this.#heldBytes += bytes;
+    this.#held!.push(() => {
+      this.#heldBytes -= bytes;
+      send();
+    });
+  }
+
+  #arrive(): void {
+    if (this.#arriving || this.#destroyed) return;
+    const wanted = this.into.reset || (!this.#peerEnded && (!this.#paused || this.#deaf));
+    if (!wanted || (this.into.readable === 0 && !this.into.ended)) return;
+    this.#arriving = true;
+    this.schedule(() => {
+      this.#arriving = false;
+      if (this.#destroyed || (this.#paused && !this.#deaf && !this.into.reset)) return;
+      if (this.into.ended) this.#readEnd();
+      else this.#readFrame();
+      this.#arrive();
+    }, 'arrival');
+  }
+
+  #readFrame(): void {
+    const frame = this.into.readFrame();
+    if (!frame || this.#deaf) return;
+    switch (frame.type) {
+      case 'message':
+        this.listener.onMessage(frame.data, frame.isBinary);
+        break;
+      case 'ping':
+        if (this.writable) this.#write({ type: 'pong', payload: frame.payload });
+        break;
+      case 'pong':
+        this.listener.onPong(frame.payload);
+        break;
+      case 'close':
+        this.#deaf = true;
+        this.listener.onPeerClose(frame.frame);
+        break;
+      case 'garbage':
+        this.#deaf = true;
+        this.listener.onProtocolFailure(frame.code, new Error('The peer broke the protocol.'));
+        break;
+    }
+  }
+
+  #readEnd(): void {
+    if (this.into.reset) {
+      this.#destroy();
+      return;
+    }
+    if (this.#peerEnded) return;
+    this.#peerEnded = true;
+    this.#state = 'closing';
+    this.out.end();
+    this.listener.onPeerEnd();
+    this.#endIfDone();
+  }
+
+  #endIfDone(): void {
+    if (this.#peerEnded && this.out.finished) this.#closed();
+  }
+
+  /** The opening handshake is given up. */
+  #abandon(): void {
+    this.#state = 'closing';
+    this.#destroy();
+  }
+
+  #destroy(): void {
+    if (this.#destroyed) return;
+    this.#destroyed = true;
+    this.#state = 'closing';
+    const error = new Error('The socket was destroyed.');
+    if (this.resets) this.out.destroyWithReset(error);
+    else this.out.destroy(error);
+    this.into.destroyWithReset(error);
+    this.#closed();
+  }
+
+  #closed(): void {
+    this.#destroyed = true;
+    if (this.stuck) return;
+    this.schedule(() => {
+      if (this.#state === 'closed') return;
+      this.#state = 'closed';
+      this.listener.onClosed();
+    }, 'arrival');
+  }
+}
