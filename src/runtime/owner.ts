@@ -68,7 +68,7 @@ export class Owner
   #data: Record<string, unknown> | undefined;
   #protocolError: unknown;
   #closePing: number | undefined;
-  #closingSince: number | undefined;
+  #closingSince = 0;
   #outcome: CloseOutcome | undefined;
   #closed: Promise<CloseOutcome> | undefined;
   #resolveClosed: ((outcome: CloseOutcome) => void) | undefined;
@@ -144,7 +144,9 @@ export class Owner
 
   post(event: string, data?: unknown): boolean {
     const frame = this.#encode({ event, data });
-    return frame !== undefined && this.submit(frame);
+    if (frame !== undefined) return this.submit(frame);
+    this.#refuse('unserializable');
+    return false;
   }
 
   /** Sends without a promise; `settle`, if given, is called exactly once. */
@@ -471,7 +473,6 @@ export class Owner
     const { connections, observer } = this.#runtime;
     this.#outbox.settle(lossCause(this.context));
     const totals = this.#outbox.totals;
-    const now = this.clock.monotonic();
     const outcome: CloseOutcome = Object.freeze({
       connectionId: this.id,
       ...closeVerdict(this.context, this.port.closeWritten),
@@ -479,7 +480,7 @@ export class Owner
       written: totals.written,
       lost: totals.lost,
       refusedReplies: this.calls.refusedReplies + this.calls.inFlight,
-      durationMs: now - (this.#closingSince ?? now),
+      durationMs: this.clock.monotonic() - this.#closingSince,
     });
     this.#outcome = outcome;
     this.#inbox.dispatcher = undefined;

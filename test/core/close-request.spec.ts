@@ -103,7 +103,7 @@ describe('the arguments of a close', () => {
     ['an empty Buffer', Buffer.alloc(0), '', []],
     ['a Buffer that is too long', Buffer.alloc(124, 'x'), 'x'.repeat(123), ['reason']],
     ['bytes that are no UTF-8', Buffer.from([0x61, 0xff]), 'a\uFFFD', ['reason']],
-    ['as many bytes, but others', Buffer.from([0xff, 0xff, 0xff]), '\uFFFD'.repeat(3), ['reason']],
+    ['as many bytes, but others', Buffer.from([0xf0, 0x9f, 0x98]), '\uFFFD', ['reason']],
     ['a byte order mark', Buffer.from('\uFEFFx'), 'x', ['reason']],
   ])('may give the reason as bytes: %s', (_name, reason, text, faults) => {
     expect(close(1000, reason)).toMatchObject({ request: { reason: text }, faults });

@@ -238,7 +238,6 @@ describe('From the peer', () => {
     const peer = await RawPeer.connect(hosted.url());
     for (let batch = 1; batch <= 20; batch++) {
       peer.send(...Array.from({ length: 50 }, (_, n) => frame(Opcode.ping, String(n))));
-      // oxlint-disable-next-line no-await-in-loop
       await peer.frames.reached(batch * 50, 'pong');
     }
     expect(peer.frames.all.every(({ opcode }) => opcode === Opcode.pong)).toBe(true);

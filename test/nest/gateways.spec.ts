@@ -107,7 +107,6 @@ if (nestMajor === 11) {
       for (let n = 0; n < 10; n++) client.emit('value', n);
       await journal.connected.reached(1, 'handleConnection called');
       while (hosted.service.report().races['early-message'] < 10) {
-        // oxlint-disable-next-line no-await-in-loop
         await nextMacrotask();
       }
       expect(connection!.state).toBe('connecting');
@@ -159,7 +158,6 @@ if (nestMajor === 11) {
       client.emit('echo', 1);
       await journal.connected.reached(1, 'handleConnection called');
       while (hosted.service.report().races['early-message'] === 0) {
-        // oxlint-disable-next-line no-await-in-loop
         await nextMacrotask();
       }
       expect(hosted.get(Plain).heard.count).toBe(0);
@@ -189,6 +187,16 @@ if (nestMajor === 11) {
   });
 }
 
+function withPolicy<T extends Type<object>>(
+  policy: ConnectionPolicyOptions,
+  Base: T,
+  options: Record<string, unknown> = {},
+): T {
+  const Gateway = gatewayOf(Base, 0, options);
+  ConnectionPolicy(policy)(Gateway);
+  return Gateway;
+}
+
 describe('@ConnectionPolicy()', () => {
   class NeverReady {
     handleConnection(): Promise<void> {
@@ -199,16 +207,6 @@ describe('@ConnectionPolicy()', () => {
     echo(_client: WebSocket, data: unknown): unknown {
       return { event: 'echo', data };
     }
-  }
-
-  function withPolicy<T extends Type<object>>(
-    policy: ConnectionPolicyOptions,
-    Base: T,
-    options: Record<string, unknown> = {},
-  ): T {
-    const Gateway = gatewayOf(Base, 0, options);
-    ConnectionPolicy(policy)(Gateway);
-    return Gateway;
   }
 
   test('goes over the options of the module, for the connections of its gateway only', async () => {

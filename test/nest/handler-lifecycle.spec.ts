@@ -150,6 +150,11 @@ const routes: Route[] = [
   },
 ];
 
+async function connectionOf(hosted: Hosted, handlers: Handlers): Promise<Connection> {
+  const socket = await handlers.arrivals.at(0, 'connection accepted');
+  return hosted.service.connection(socket)!;
+}
+
 describe.each(routes)('Handlers of a connection, by $name', ({ gateway, options, adapter }) => {
   async function start(
     prepare: (gateway: Handlers) => void = () => {},
@@ -159,18 +164,12 @@ describe.each(routes)('Handlers of a connection, by $name', ({ gateway, options,
       providers: [gateway],
       safeClose: { ...options, ...more },
       prepare: (app) => {
-        // oxlint-disable-next-line new-cap
         app.useWebSocketAdapter(new adapter(app));
         prepare(app.get(gateway));
       },
     });
     const client = await WsClient.connect(hosted.url());
     return { hosted, gateway: hosted.get(gateway), client };
-  }
-
-  async function connectionOf(hosted: Hosted, handlers: Handlers): Promise<Connection> {
-    const socket = await handlers.arrivals.at(0, 'connection accepted');
-    return hosted.service.connection(socket)!;
   }
 
   test('Replies reach the client, whether they are values, promises or Observables', async () => {

@@ -1,4 +1,10 @@
-import type { DynamicModule, INestApplication, ModuleMetadata, Type } from '@nestjs/common';
+import {
+  Module,
+  type DynamicModule,
+  type INestApplication,
+  type ModuleMetadata,
+  type Type,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { createServer, type AddressInfo, type Server } from 'node:net';
@@ -17,6 +23,7 @@ export interface Setup extends ModuleMetadata {
   readonly create?: (root: DynamicModule, logs: LogKeeper) => Promise<INestApplication>;
 }
 
+@Module({})
 class RootModule {}
 
 export function rootOf({ safeClose = {}, imports = [], ...metadata }: Setup): DynamicModule {

@@ -145,7 +145,7 @@ describe('Faulty options fail the boot', () => {
   test.each([
     ['a BigInt', 5n, '5'],
     ['a symbol', Symbol('ms'), 'Symbol(ms)'],
-    ['a function', function soon() {}, 'function soon'],
+    ['a function', cycle, 'function cycle'],
     ['a cycle', cycle(), '[object Object]'],
     ['beyond the longest timer', 2 ** 31, '2147483648'],
     ['negative zero', -0, '0'],
@@ -160,9 +160,7 @@ describe('Faulty options fail the boot', () => {
         serializer: { encode: (message) => JSON.stringify(message), decode: () => undefined },
       },
       prepare: (app) => {
-        app.useWebSocketAdapter(
-          new WsAdapter(app, { messageParser: (data) => JSON.parse(String(data)) }),
-        );
+        app.useWebSocketAdapter(new WsAdapter(app, { messageParser: () => {} }));
       },
     });
     expect(error).toBeInstanceOf(InvalidOptionsError);

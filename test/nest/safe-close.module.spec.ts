@@ -181,27 +181,23 @@ describe('Without WebSocket servers the module is inert', () => {
   });
 });
 
-describe('In apps of Test.createTestingModule()', () => {
-  async function testApp(metadata: ModuleMetadata): Promise<INestApplication> {
-    const module = await Test.createTestingModule(metadata).compile();
-    const app = module.createNestApplication({ logger: new LogKeeper() });
-    afterTest(() => app.close());
-    return app;
-  }
+async function testApp(metadata: ModuleMetadata): Promise<INestApplication> {
+  const module = await Test.createTestingModule(metadata).compile();
+  const app = module.createNestApplication({ logger: new LogKeeper() });
+  afterTest(() => app.close());
+  return app;
+}
 
+describe('In apps of Test.createTestingModule()', () => {
   test('a gateway works, with and without a WsAdapter', async () => {
     for (const adapter of [true, false]) {
       const Gateway = gatewayOf(Echo);
-      // oxlint-disable-next-line no-await-in-loop
       const app = await testApp({ imports: [SafeCloseModule.forRoot()], providers: [Gateway] });
       if (adapter) app.useWebSocketAdapter(new WsAdapter(app));
-      // oxlint-disable-next-line no-await-in-loop
       await app.listen(0, '127.0.0.1');
       const { port } = app.getHttpServer().address() as { port: number };
-      // oxlint-disable-next-line no-await-in-loop
       const client = await WsClient.connect(`ws://127.0.0.1:${port}/`);
       client.emit('echo', 1);
-      // oxlint-disable-next-line no-await-in-loop
       expect(await client.message(0)).toEqual({ event: 'echo', data: 1 });
       expect(app.get(SafeCloseService).connections.size).toBe(1);
     }
@@ -247,7 +243,6 @@ describe('Apps side by side in one process', () => {
     const Gateway = gatewayOf(Echo);
     const setup: Setup = {
       providers: [Gateway],
-      // oxlint-disable-next-line new-cap
       prepare: (app) => app.useWebSocketAdapter(new route.adapter(app)),
     };
     const ours = await host({ ...setup, safeClose: route.options });
@@ -267,7 +262,6 @@ describe('Apps side by side in one process', () => {
     const setup: Setup = {
       providers: [Gateway],
       safeClose: route.options,
-      // oxlint-disable-next-line new-cap
       prepare: (app) => app.useWebSocketAdapter(new route.adapter(app)),
     };
     const first = await host(setup);
@@ -289,7 +283,7 @@ describe('The adapter of the app', () => {
         app.useWebSocketAdapter(
           new WsAdapter(app, {
             messageParser: (data) => {
-              const [event, text] = String(data).split(':');
+              const [event, text] = (data as Buffer).toString().split(':');
               return { event: event!, data: text };
             },
           }),
@@ -307,7 +301,7 @@ describe('The adapter of the app', () => {
       prepare: (app) => {
         const adapter = new WsAdapter(app);
         app.useWebSocketAdapter(adapter);
-        adapter.setMessageParser((data) => ({ event: 'echo', data: String(data) }));
+        adapter.setMessageParser((data) => ({ event: 'echo', data: (data as Buffer).toString() }));
       },
     });
     const client = await WsClient.connect(hosted.url());
@@ -373,14 +367,13 @@ describe('Gateways of different modules', () => {
   test('are all found, also in modules that are imported dynamically', async () => {
     const A = gatewayOf(Echo, 0, { path: '/a' });
     const B = gatewayOf(Echo, 0, { path: '/b' });
+    @Module({})
     class Feature {}
     const feature: DynamicModule = { module: Feature, providers: [A] };
     const hosted = await host({ imports: [feature], providers: [B] });
     for (const path of ['/a', '/b']) {
-      // oxlint-disable-next-line no-await-in-loop
       const client = await WsClient.connect(hosted.url(path));
       client.emit('echo', path);
-      // oxlint-disable-next-line no-await-in-loop
       expect(await client.message(0)).toEqual({ event: 'echo', data: path });
     }
     expect(hosted.service.connections.size).toBe(2);
@@ -402,15 +395,10 @@ describe('Gateways of different modules', () => {
       };
     }
     for (const options of [{}, { installAdapter: false }]) {
-      // oxlint-disable-next-line no-await-in-loop
       const hosted = await host({ providers: [Arrows], safeClose: options });
-      // oxlint-disable-next-line no-await-in-loop
       const client = await WsClient.connect(hosted.url());
-      // oxlint-disable-next-line no-await-in-loop
       expect(await client.closed()).toEqual({ code: 1011, reason: '' });
-      // oxlint-disable-next-line no-await-in-loop
       await events.reached(2, 'hook called');
-      // oxlint-disable-next-line no-await-in-loop
       await nextMacrotask();
       expect(events.all.splice(0)).toEqual(['connected', 'disconnected']);
       expect(hosted.service.report().races['hook-rejection']).toBe(2);

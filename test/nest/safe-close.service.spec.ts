@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { WebSocket as WhatwgSocket } from 'undici';
@@ -58,7 +58,10 @@ async function connected(): Promise<Subject> {
 }
 
 /** How a connection gets into each state, and stays there without the peer's help. */
-const states: Record<string, { is: ConnectionState; enter(subject: Subject): unknown }> = {
+const states: Record<
+  string,
+  { is: ConnectionState; readonly enter: (subject: Subject) => unknown }
+> = {
   connecting: { is: 'connecting', enter: ({ owner }) => owner.awaitReadiness() },
   open: { is: 'open', enter: () => {} },
   'the macrotask of a close': { is: 'draining', enter: ({ owner }) => owner.requestClose(4000) },
@@ -113,7 +116,7 @@ const awkward = [
   4000n,
   Symbol('x'),
   () => 'x',
-  class Foreign {},
+  class Foreign extends Map {},
   Promise.resolve('x'),
   AbortSignal.abort(),
   new AbortController().signal,

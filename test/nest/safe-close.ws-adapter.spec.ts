@@ -1,3 +1,4 @@
+/* oxlint-disable unicorn/no-thenable -- gateways return such things */
 import { describe, expect, test } from '@jest/globals';
 import { SubscribeMessage } from '@nestjs/websockets';
 import { once } from 'node:events';
@@ -41,7 +42,7 @@ describe('Raw listeners of the app', () => {
     const socket = await hosted.get(Gateway).arrivals.at(0, 'connection accepted');
     const heard = new Tally<string>();
     socket.on('message', (data: Buffer) => heard.add(data.toString()));
-    socket.addEventListener('message', ({ data }) => heard.add(`event ${String(data)}`));
+    socket.addEventListener('message', ({ data }) => heard.add(`event ${data as string}`));
     client.emit('echo', 1);
     await heard.reached(2, 'message');
     await client.messages.reached(1, 'reply');
@@ -180,11 +181,9 @@ describe('Hooks of a gateway', () => {
     class Odd extends Echo {
       override handleConnection(client: WebSocket): unknown {
         super.handleConnection(client);
-        // oxlint-disable-next-line unicorn/no-thenable
         return this.arrivals.count === 1
           ? { then: 'not a function' }
           : {
-              // oxlint-disable-next-line unicorn/no-thenable
               then: (resolve: () => void) => void gate.promise.then(resolve),
             };
       }
@@ -198,7 +197,6 @@ describe('Hooks of a gateway', () => {
     second.emit('echo', 2);
     const socket = await hosted.get(Gateway).arrivals.at(1, 'connection accepted');
     while (hosted.service.report().races['early-message'] === 0) {
-      // oxlint-disable-next-line no-await-in-loop
       await nextMacrotask();
     }
     expect(hosted.service.connection(socket)!.state).toBe('connecting');

@@ -197,8 +197,8 @@ describe('Options of a gateway', () => {
   test('A WebSocket class of the app is what its sockets are made of', async () => {
     class Shouting extends WebSocket {
       readonly loud = true;
-      override send(data: unknown, ...rest: unknown[]): void {
-        Reflect.apply(super.send, this, [String(data).toUpperCase(), ...rest]);
+      override send(data: unknown, ...rest: never[]): void {
+        super.send(String(data).toUpperCase(), ...rest);
       }
     }
     const Gateway = gatewayOf(Echo, 0, { WebSocket: Shouting });

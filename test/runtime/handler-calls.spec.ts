@@ -1,3 +1,4 @@
+/* oxlint-disable unicorn/no-thenable -- What handlers return may be anything. */
 import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { NEVER, Observable, of, Subject, throwError } from 'rxjs';
 import {
@@ -355,17 +356,17 @@ describe('abort', () => {
   });
 });
 
-describe('a handler whose replies somebody else sends', () => {
-  function follow(source: Observable<unknown>) {
-    const seen: string[] = [];
-    const stream = calls.follow(source, {
-      next: (value) => seen.push(`next ${String(value)}`),
-      error: (error) => seen.push(`error ${(error as Error).message}`),
-      complete: () => seen.push('complete'),
-    });
-    return { seen, stream };
-  }
+function follow(source: Observable<unknown>) {
+  const seen: string[] = [];
+  const stream = calls.follow(source, {
+    next: (value) => seen.push(`next ${String(value)}`),
+    error: (error) => seen.push(`error ${(error as Error).message}`),
+    complete: () => seen.push('complete'),
+  });
+  return { seen, stream };
+}
 
+describe('a handler whose replies somebody else sends', () => {
   test('is counted until its Observable ends', () => {
     const subject = new Subject();
     const { seen } = follow(subject);

@@ -1,6 +1,9 @@
 import type { CloseOutcome } from '../../src/core/outcomes.js';
 import type { RaceKind } from '../../src/core/races.js';
-import { DEFAULT_POLICY, type ConnectionPolicyValues } from '../../src/runtime/connection.policy.js';
+import {
+  DEFAULT_POLICY,
+  type ConnectionPolicyValues,
+} from '../../src/runtime/connection.policy.js';
 import { ConnectionRegistry } from '../../src/runtime/connection.registry.js';
 import { encodeJson } from '../../src/runtime/json.encoder.js';
 import { LifecycleHub } from '../../src/runtime/lifecycle.hub.js';
@@ -92,8 +95,8 @@ export interface ConnectOptions {
   readonly encode?: Runtime['encode'];
   /** Observers beside `told`, which come after it. */
   readonly observers?: readonly LifecycleObserver[];
-  /** Told before the owner exists. */
-  readonly onOpened?: (id: string) => void;
+  /** Called as the connection is told of, while its owner is still being made. */
+  readonly onOpened?: (connected: Connected) => void;
 }
 
 export class Connected {
@@ -119,7 +122,7 @@ export class Connected {
       connecting,
     }));
     this.told.during = (line) => {
-      if (line === 'opened') onOpened?.('1');
+      if (line === 'opened') onOpened?.(this);
     };
     let ids = 0;
     this.owner = new Owner(
@@ -138,8 +141,10 @@ export class Connected {
 
   /** Ends the macrotask, and lets the sockets do what they do on their own. */
   turn(): void {
-    this.clock.endMacrotask();
-    this.io.run();
+    do {
+      this.clock.endMacrotask();
+      this.io.run();
+    } while (this.clock.pendingMacrotask > 0);
   }
 
   /**

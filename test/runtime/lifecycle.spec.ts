@@ -222,15 +222,15 @@ describe('events', () => {
   });
 });
 
+function toFlush(): void {
+  probe.tell(CLOSE, macrotaskEnded(false, true));
+}
+
+function toHandshake(): void {
+  probe.tell(CLOSE, macrotaskEnded(false, false));
+}
+
 describe('timers', () => {
-  function toFlush(): void {
-    probe.tell(CLOSE, macrotaskEnded(false, true));
-  }
-
-  function toHandshake(): void {
-    probe.tell(CLOSE, macrotaskEnded(false, false));
-  }
-
   test.each<[string, () => void, TimerName, number]>([
     ['connecting', () => probe.begin(), 'ready', 10_000],
     ['draining.handlers', () => probe.tell(FINISH, macrotaskEnded(true, false)), 'settle', 3_000],
@@ -346,15 +346,15 @@ describe('timers', () => {
   });
 });
 
-describe('budgets', () => {
-  function expiresAfter(expected: number): void {
-    const { phase } = probe;
-    clock.advance(expected - 1);
-    expect(probe.phase).toBe(phase);
-    clock.advance(1);
-    expect(probe.phase).not.toBe(phase);
-  }
+function expiresAfter(expected: number): void {
+  const { phase } = probe;
+  clock.advance(expected - 1);
+  expect(probe.phase).toBe(phase);
+  clock.advance(1);
+  expect(probe.phase).not.toBe(phase);
+}
 
+describe('budgets', () => {
   test('the tightest of all who close decides', () => {
     probe.shorten({ flushTimeout: 2_000, handshakeTimeout: 1_500 });
     probe.shorten({ flushTimeout: 1_000 });

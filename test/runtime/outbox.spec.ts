@@ -447,11 +447,11 @@ describe('acknowledgement', () => {
   });
 });
 
-describe('marks in the stream', () => {
-  const block = 'x'.repeat(16 * KiB);
-  const orderOf = (from: number): string[] =>
-    peer.frames.slice(from).map(({ type }) => (type === 'ping' ? 'ping' : 'm'));
+const block = 'x'.repeat(16 * KiB);
+const orderOf = (from: number): string[] =>
+  peer.frames.slice(from).map(({ type }) => (type === 'ping' ? 'ping' : 'm'));
 
+describe('marks in the stream', () => {
   test('stand behind every 256 KiB that are handed over directly', () => {
     start(10_000 * KiB, 1_000 * KiB);
     for (let count = 0; count < 33; count++) outbox.accept(block);

@@ -1,8 +1,10 @@
-import { ofEvents, type StateInvariant, type TurnInvariant } from './invariant.types.js';
+import type { EventInvariant, StateInvariant } from './invariant.types.js';
 import { isLive } from './world.state.js';
 
-/** G5 and G14, states. */
-export const BOUNDS: readonly StateInvariant[] = [
+const WATCHED = ['draining.flush', 'closing.handshake'];
+
+/** G5 and G14, of every state. */
+export const BOUND_STATES: readonly StateInvariant[] = [
   {
     name: 'G5 every phase but open and closed has a timer or awaits the macrotask',
     holds: ({ machine, awaited }, { core }) => {
@@ -44,24 +46,20 @@ export const BOUNDS: readonly StateInvariant[] = [
   },
 ];
 
-const WATCHED = ['draining.flush', 'closing.handshake'];
-
-/** G5 and G14, turns. */
-export const BOUND_TURNS: readonly TurnInvariant[] = [
+/** G5 and G14, of every event. */
+export const BOUND_EVENTS: readonly EventInvariant[] = [
   {
     name: 'G5 the timer of a phase counts from the last progress of the reader, and from nothing else',
-    holds: ofEvents(({ event, from, to, effects }) => {
+    holds: ({ event, from, to, effects }) => {
       const progress = event.type === 'progress' || event.type === 'closePong';
       const restarts = WATCHED.includes(from.phase) && to.phase === from.phase && progress;
       return effects.includes('restart-timer') === restarts;
-    }),
+    },
   },
   {
     name: 'G14 nothing happens to a closed connection',
-    holds: ofEvents(
-      ({ from, to, effects }) =>
-        from.phase !== 'closed' ||
-        (to === from && effects.every((effect) => effect.startsWith('tell:'))),
-    ),
+    holds: ({ from, to, effects }) =>
+      from.phase !== 'closed' ||
+      (to === from && effects.every((effect) => effect.startsWith('tell:'))),
   },
 ];

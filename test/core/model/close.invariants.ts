@@ -1,6 +1,6 @@
 import type { CloseFrame, CloseRequest } from '../../../src/core/close-request.js';
 import { NO_STATUS_RECEIVED } from '../../../src/core/close-code.js';
-import { atTheEnd, ofEvents, type TurnInvariant } from './invariant.types.js';
+import type { EventInvariant, TurnInvariant } from './invariant.types.js';
 import type { Happening, Turn } from './turn.record.js';
 import { isCloseWritten, readAllBeforeClosing, type World } from './world.state.js';
 
@@ -41,11 +41,11 @@ function bothBegan({ began, peerClosedAt }: World): boolean {
 const verdictOf = ({ core, after }: Turn) =>
   core.closeVerdict(after.machine, isCloseWritten(after));
 
-/** G4. */
-export const CLOSES: readonly TurnInvariant[] = [
+/** G4, of every event. */
+export const CLOSE_EVENTS: readonly EventInvariant[] = [
   {
     name: 'G4 every request made before the end is listed, and nothing else',
-    holds: ofEvents((happening) => {
+    holds: (happening) => {
       const { event, from, to } = happening;
       const expected = [...from.requests];
       if (isListed(happening) && 'request' in event) expected.push(event.request);
@@ -53,33 +53,42 @@ export const CLOSES: readonly TurnInvariant[] = [
         to.requests.length === expected.length &&
         to.requests.every((request, index) => request === expected[index])
       );
-    }),
+    },
   },
   {
     name: 'G4 the most severe request made before the close frame decides',
-    holds: ofEvents(({ to, effects }, { after }) => {
+    holds: ({ to, effects }, { after }) => {
       if (!effects.includes('write-close')) return true;
       return after.began === 'peer'
         ? to.received !== undefined && isFrame(to.sent, to.received)
         : isFrame(to.sent, strictest(to.requests));
-    }),
+    },
   },
   {
     name: 'G4 a close frame is noted as sent if and only if it is written',
-    holds: ofEvents(
-      ({ from, to, effects }) =>
-        (to.sent !== undefined && from.sent === undefined) === effects.includes('write-close'),
-    ),
+    holds: ({ from, to, effects }) =>
+      (to.sent !== undefined && from.sent === undefined) === effects.includes('write-close'),
   },
   {
     name: 'G4 a close frame that was written does not change',
-    holds: ofEvents(
-      ({ from, to }) => !from.sent || (isFrame(to.sent, from.sent) && from.decided === to.decided),
-    ),
+    holds: ({ from, to }) =>
+      !from.sent || (isFrame(to.sent, from.sent) && from.decided === to.decided),
   },
   {
+    name: 'G4 a peer that closed is answered before the socket ends',
+    holds: ({ from, to }, { after }) =>
+      to.phase !== 'closing.end' ||
+      from.phase === 'closing.end' ||
+      !after.peerCloseRead ||
+      after.stream.includes('X'),
+  },
+];
+
+/** G4, at the end. */
+export const CLOSE_ENDS: readonly TurnInvariant[] = [
+  {
     name: 'G4 the outcome lists all but the deciding request as superseded',
-    holds: atTheEnd((turn) => {
+    holds: (turn) => {
       const { began, machine } = turn.after;
       const kept = verdictOf(turn).requests.filter(({ superseded }) => !superseded);
       if (machine.requests.length === 0 || (began === 'peer' && machine.sent)) {
@@ -92,31 +101,29 @@ export const CLOSES: readonly TurnInvariant[] = [
           ? isFrame(machine.sent, decided!)
           : isFrame(decided, strictest(machine.requests)))
       );
-    }),
+    },
   },
   {
     name: 'G4 the initiator is who began',
-    holds: atTheEnd((turn) => verdictOf(turn).initiator === turn.after.began),
+    holds: (turn) => verdictOf(turn).initiator === turn.after.began,
   },
   {
     name: 'G4 a clean close was answered, or all was read before the peer closed',
-    holds: atTheEnd((turn) => {
+    holds: (turn) => {
       if (verdictOf(turn).handshake !== 'clean') return true;
       const { peerAnswered, began, machine } = turn.after;
       const answered = peerAnswered || (began === 'peer' && machine.sent !== undefined);
       return answered || readAllBeforeClosing(turn.after);
-    }),
+    },
   },
   {
     name: 'G4 a crossed close was begun by both, or the peer answers no pings',
-    holds: atTheEnd(
-      (turn) =>
-        verdictOf(turn).handshake !== 'crossed' || bothBegan(turn.after) || turn.after.peerSilent,
-    ),
+    holds: (turn) =>
+      verdictOf(turn).handshake !== 'crossed' || bothBegan(turn.after) || turn.after.peerSilent,
   },
   {
     name: 'G4 a close is terminated or lost if and only if the frames were not exchanged',
-    holds: atTheEnd((turn) => {
+    holds: (turn) => {
       const { stream, peerCloseRead, peerFailed, peerEndedFirst, destruction } = turn.after;
       const { handshake } = verdictOf(turn);
       const exchanged = isCloseWritten(turn.after) && peerCloseRead;
@@ -124,25 +131,15 @@ export const CLOSES: readonly TurnInvariant[] = [
       const gaveUp = peerFailed && stream.includes('X') && !peerEndedFirst;
       const ours = destruction !== undefined || gaveUp;
       return handshake === (ours ? 'terminated' : 'lost');
-    }),
+    },
   },
   {
     name: 'G4 both sides agree on the code of a clean close',
-    holds: atTheEnd((turn) => {
+    holds: (turn) => {
       const verdict = verdictOf(turn);
       if (verdict.handshake !== 'clean') return true;
       const { sent, received } = turn.after.machine;
       return isFrame(sent, verdict) && (!turn.after.peerAnswered || isFrame(received, verdict));
-    }),
-  },
-  {
-    name: 'G4 a peer that closed is answered before the socket ends',
-    holds: ofEvents(
-      ({ from, to }, { after }) =>
-        to.phase !== 'closing.end' ||
-        from.phase === 'closing.end' ||
-        !after.peerCloseRead ||
-        after.stream.includes('X'),
-    ),
+    },
   },
 ];

@@ -3,7 +3,7 @@ import type { Core } from './core.parts.js';
 import { chainViolation, Chains } from './exploration.chains.js';
 import { TransitionMemory } from './exploration.memory.js';
 import { movesOf } from './exploration.moves.js';
-import { STATE_INVARIANTS, TURN_INVARIANTS } from './invariant.list.js';
+import { brokenByState, brokenByTurn } from './invariant.list.js';
 import type { Scenario } from './scenario.list.js';
 import { describeTrace } from './trace.text.js';
 import { Turn } from './turn.record.js';
@@ -38,8 +38,7 @@ function breach(turn: Turn, act: (turn: Turn) => void): string | undefined {
   } catch (error) {
     return error instanceof IllegalEventError ? ILLEGAL_EVENT : CRASH;
   }
-  for (const { name, holds } of TURN_INVARIANTS) if (!holds(turn)) return name;
-  return undefined;
+  return brokenByTurn(turn);
 }
 
 /** A breadth-first search: the states that were met, and how each was met first. */
@@ -89,8 +88,7 @@ class Search {
     const world = forgetful(turn.after);
     const known = this.#indexes.get(world.scenario)!.get(this.#keyOf(world));
     if (known !== undefined) return known;
-    for (const { name, holds } of STATE_INVARIANTS) if (!holds(turn.after, turn)) return name;
-    return this.#add(world, parent, turn.label);
+    return brokenByState(turn) ?? this.#add(world, parent, turn.label);
   }
 
   #keyOf(world: World): string {

@@ -1,7 +1,7 @@
-import { ofEvents, type StateInvariant, type TurnInvariant } from './invariant.types.js';
+import type { EventInvariant, StateInvariant, TurnInvariant } from './invariant.types.js';
 
-/** G7 and G8, states. */
-export const HANDLERS: readonly StateInvariant[] = [
+/** G7 and G8, of every state. */
+export const HANDLER_STATES: readonly StateInvariant[] = [
   {
     name: 'G7 a message that waited is started once the connection is ready',
     holds: ({ scenario, machine, waiting, dispatching, running }) =>
@@ -22,7 +22,29 @@ export const HANDLERS: readonly StateInvariant[] = [
   },
 ];
 
-/** G7 and G8, turns. */
+/** G7 and G8, of every event. */
+export const HANDLER_EVENTS: readonly EventInvariant[] = [
+  {
+    name: 'G8 no running handler is aborted without a reason',
+    holds: ({ event, effects, wasAborted, wasRunning }, { after }) =>
+      wasAborted ||
+      wasRunning === 0 ||
+      !effects.includes('abort-handlers') ||
+      after.mustAbort ||
+      event.type === 'settleTimeout' ||
+      event.type === 'deadline',
+  },
+  {
+    name: 'G8 handlers are aborted before the close frame is written',
+    holds: ({ effects, wasAborted }) => {
+      const close = effects.indexOf('write-close');
+      const abort = effects.indexOf('abort-handlers');
+      return close < 0 || wasAborted || (abort >= 0 && abort < close);
+    },
+  },
+];
+
+/** G7 and G8, of everything that happens. */
 export const HANDLER_TURNS: readonly TurnInvariant[] = [
   {
     name: 'G7 no handler starts before handleConnection has settled',
@@ -37,18 +59,6 @@ export const HANDLER_TURNS: readonly TurnInvariant[] = [
     holds: ({ started, before }) => !started || before.began === undefined,
   },
   {
-    name: 'G8 no running handler is aborted without a reason',
-    holds: ofEvents(
-      ({ event, effects, wasAborted, wasRunning }, { after }) =>
-        wasAborted ||
-        wasRunning === 0 ||
-        !effects.includes('abort-handlers') ||
-        after.mustAbort ||
-        event.type === 'settleTimeout' ||
-        event.type === 'deadline',
-    ),
-  },
-  {
     name: 'G8 a reply of an aborted handler is refused once the macrotask is over',
     holds: ({ attempt, before }) =>
       attempt?.by !== 'reply' || !attempt.accepted || !before.aborted || before.awaited > 0,
@@ -56,13 +66,5 @@ export const HANDLER_TURNS: readonly TurnInvariant[] = [
   {
     name: 'G8 a reply of a handler that may finish is accepted',
     holds: ({ attempt, before }) => attempt?.by !== 'reply' || attempt.accepted || before.aborted,
-  },
-  {
-    name: 'G8 handlers are aborted before the close frame is written',
-    holds: ofEvents(({ effects, wasAborted }) => {
-      const close = effects.indexOf('write-close');
-      const abort = effects.indexOf('abort-handlers');
-      return close < 0 || wasAborted || (abort >= 0 && abort < close);
-    }),
   },
 ];

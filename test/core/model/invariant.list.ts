@@ -1,22 +1,35 @@
-import { BOUND_TURNS, BOUNDS } from './bounds.invariants.js';
-import { CLOSES } from './close.invariants.js';
-import { HANDLER_TURNS, HANDLERS } from './handlers.invariants.js';
-import type { StateInvariant, TurnInvariant } from './invariant.types.js';
-import { ORDER } from './order.invariants.js';
-import { RACES } from './races.invariants.js';
-import { SEND_OUTCOMES, SENDS } from './sends.invariants.js';
+import { BOUND_EVENTS, BOUND_STATES } from './bounds.invariants.js';
+import { CLOSE_ENDS, CLOSE_EVENTS } from './close.invariants.js';
+import { HANDLER_EVENTS, HANDLER_STATES, HANDLER_TURNS } from './handlers.invariants.js';
+import { ORDER_STATES } from './order.invariants.js';
+import { RACE_EVENTS } from './races.invariants.js';
+import { SEND_ENDS, SEND_EVENTS, SEND_STATES, SEND_TURNS } from './sends.invariants.js';
+import type { Turn } from './turn.record.js';
 
-export const STATE_INVARIANTS: readonly StateInvariant[] = [
-  ...ORDER,
-  ...SENDS,
-  ...HANDLERS,
-  ...BOUNDS,
+const STATES = [...ORDER_STATES, ...SEND_STATES, ...HANDLER_STATES, ...BOUND_STATES];
+const EVENTS = [
+  ...SEND_EVENTS,
+  ...CLOSE_EVENTS,
+  ...HANDLER_EVENTS,
+  ...BOUND_EVENTS,
+  ...RACE_EVENTS,
 ];
+const TURNS = [...SEND_TURNS, ...HANDLER_TURNS];
+const ENDS = [...SEND_ENDS, ...CLOSE_ENDS];
 
-export const TURN_INVARIANTS: readonly TurnInvariant[] = [
-  ...SEND_OUTCOMES,
-  ...CLOSES,
-  ...HANDLER_TURNS,
-  ...BOUND_TURNS,
-  ...RACES,
-];
+/** The name of the first invariant that the state after a turn breaks. */
+export function brokenByState(turn: Turn): string | undefined {
+  for (const { name, holds } of STATES) if (!holds(turn.after, turn)) return name;
+  return undefined;
+}
+
+/** The name of the first invariant that what happens in a turn breaks. */
+export function brokenByTurn(turn: Turn): string | undefined {
+  for (const { name, holds } of TURNS) if (!holds(turn)) return name;
+  for (const happening of turn.happenings) {
+    for (const { name, holds } of EVENTS) if (!holds(happening, turn)) return name;
+    if (!happening.effects.includes('settle')) continue;
+    for (const { name, holds } of ENDS) if (!holds(turn)) return name;
+  }
+  return undefined;
+}

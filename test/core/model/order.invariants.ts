@@ -1,7 +1,7 @@
 import type { StateInvariant } from './invariant.types.js';
 
-/** G2. */
-export const ORDER: readonly StateInvariant[] = [
+/** G2, of every state. */
+export const ORDER_STATES: readonly StateInvariant[] = [
   {
     name: 'G2 messages are written in the order in which they were accepted',
     holds: ({ stream, queued }) =>

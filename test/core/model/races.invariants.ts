@@ -1,5 +1,5 @@
 import type { RaceKind } from '../../../src/core/races.js';
-import { ofEvents, type TurnInvariant } from './invariant.types.js';
+import type { EventInvariant } from './invariant.types.js';
 import type { Happening } from './turn.record.js';
 
 const LIVE = ['connecting', 'open'];
@@ -36,14 +36,14 @@ function raceOf({ event, from, to }: Happening): RaceKind | undefined {
   }
 }
 
-/** G13. */
-export const RACES: readonly TurnInvariant[] = [
+/** G13, of every event. */
+export const RACE_EVENTS: readonly EventInvariant[] = [
   {
     name: 'G13 every race is told when it is met, and nothing else is',
-    holds: ofEvents((happening) => {
+    holds: (happening) => {
       const told = happening.effects.filter((effect) => effect.startsWith('tell:'));
       const race = raceOf(happening);
       return race ? told.length === 1 && told[0] === `tell:${race}` : told.length === 0;
-    }),
+    },
   },
 ];

@@ -1,37 +1,35 @@
 import type { LossCause } from '../../../src/core/outcomes.js';
-import { atTheEnd, ofEvents, type StateInvariant, type TurnInvariant } from './invariant.types.js';
+import type { EventInvariant, StateInvariant, TurnInvariant } from './invariant.types.js';
 import { messagesIn, readByPeer, type World } from './world.state.js';
 
 function trueLossCause({ destruction, peerCloseRead }: World): LossCause {
   return destruction ?? (peerCloseRead ? 'peer-closed' : 'network');
 }
 
-/** G3, states. */
-export const SENDS: readonly StateInvariant[] = [
+/** G3, of every state. */
+export const SEND_STATES: readonly StateInvariant[] = [
   {
     name: 'G3 what is acknowledged was read by the peer before it closed',
     holds: (world) => world.acknowledged <= readByPeer(world),
   },
 ];
 
-/** G3, turns. */
-export const SEND_OUTCOMES: readonly TurnInvariant[] = [
+/** G3, of every event. */
+export const SEND_EVENTS: readonly EventInvariant[] = [
+  {
+    name: 'G3 all is acknowledged once the pong was read before the peer closed',
+    holds: ({ event, from }, { after }) =>
+      event.type !== 'closePong' ||
+      from.phase === 'closing.terminate' ||
+      after.acknowledged === after.accepted,
+  },
+];
+
+/** G3, of everything that happens. */
+export const SEND_TURNS: readonly TurnInvariant[] = [
   {
     name: 'G3 nothing is accepted that has no outcome',
     holds: ({ attempt, after }) => !attempt?.accepted || after.machine.phase !== 'closed',
-  },
-  {
-    name: 'G3 what was accepted is either kept, and lost unsent, or was given to the socket',
-    holds: atTheEnd(
-      ({ after }) => messagesIn(after.stream) + messagesIn(after.queued) === after.accepted,
-    ),
-  },
-  {
-    name: 'G3 the cause of a loss is the true one',
-    holds: atTheEnd((turn) => {
-      if (!turn.unwritten) return true;
-      return turn.core.lossCause(turn.after.machine) === trueLossCause(turn.after);
-    }),
   },
   {
     name: 'G3 a refusal says who began to close',
@@ -41,13 +39,19 @@ export const SEND_OUTCOMES: readonly TurnInvariant[] = [
       return attempt.cause === (machine.phase === 'closed' ? 'closed' : 'closing');
     },
   },
+];
+
+/** G3, at the end. */
+export const SEND_ENDS: readonly TurnInvariant[] = [
   {
-    name: 'G3 all is acknowledged once the pong was read before the peer closed',
-    holds: ofEvents(
-      ({ event, from }, { after }) =>
-        event.type !== 'closePong' ||
-        from.phase === 'closing.terminate' ||
-        after.acknowledged === after.accepted,
-    ),
+    name: 'G3 what was accepted is either kept, and lost unsent, or was given to the socket',
+    holds: ({ after }) => messagesIn(after.stream) + messagesIn(after.queued) === after.accepted,
+  },
+  {
+    name: 'G3 the cause of a loss is the true one',
+    holds: (turn) => {
+      if (!turn.unwritten) return true;
+      return turn.core.lossCause(turn.after.machine) === trueLossCause(turn.after);
+    },
   },
 ];

@@ -146,8 +146,8 @@ export class FakePeer {
   }
 
   #take(frame: Frame): void {
-    if (this.#received) return;
     this.frames.push(frame);
+    if (this.#received) return;
     switch (frame.type) {
       case 'message':
         if (!this.#closeSent || !this.habits.discardsAfterClose) {

@@ -93,6 +93,11 @@ export class FakePort implements SocketPort {
     return this.out.bufferedAmount + this.#heldBytes;
   }
 
+  /** What the kernel has taken of it, whoever has read that. */
+  get taken(): readonly Frame[] {
+    return this.out.taken;
+  }
+
   /** The opening handshake ends well. */
   open(): void {
     if (this.#state === 'connecting') this.#state = 'open';

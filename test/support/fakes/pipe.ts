@@ -28,8 +28,14 @@ export class Pipe {
   /** Called once all that was written before its end is in the kernel. */
   onFinished: () => void = () => {};
 
+  /** Frames that the kernel has taken whole. */
+  readonly taken: Frame[] = [];
+
   /** Bytes in the kernel that have not been read. */
   #kernel = 0;
+  #takenBytes = 0;
+  #writtenBytes = 0;
+  #untaken: { readonly frame: Frame; readonly end: number }[] = [];
   #unread: UnreadFrame[] = [];
   #current: readonly Write[] | undefined;
   #currentLeft = 0;
@@ -79,6 +85,8 @@ export class Pipe {
       return;
     }
     this.#unread.push({ frame, left: bytes });
+    this.#writtenBytes += bytes;
+    this.#untaken.push({ frame, end: this.#writtenBytes });
     if (this.#current) this.#waiting.push({ bytes, done });
     else this.#begin([{ bytes, done }]);
   }
@@ -147,6 +155,10 @@ export class Pipe {
     const bytes = Math.min(this.capacity - this.#kernel, this.#currentLeft);
     this.#kernel += bytes;
     this.#currentLeft -= bytes;
+    this.#takenBytes += bytes;
+    while (this.#untaken[0] && this.#untaken[0].end <= this.#takenBytes) {
+      this.taken.push(this.#untaken.shift()!.frame);
+    }
     if (bytes > 0) this.onReadable();
   }
 

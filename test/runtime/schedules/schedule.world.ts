@@ -1,0 +1,404 @@
+import { Subject } from 'rxjs';
+import { CONNECTING, OPEN, type ConnectionContext } from '../../../src/core/connection.context.js';
+import type { Phase } from '../../../src/core/connection.phases.js';
+import type { CloseOutcome, SendOutcome } from '../../../src/core/outcomes.js';
+import type { CloseOptions } from '../../../src/runtime/connection.js';
+import type { Owner } from '../../../src/runtime/owner.js';
+import type { Settle } from '../../../src/runtime/outbox.js';
+import { Connected, deferred, type Deferred } from '../harness.js';
+import {
+  BUDGETS,
+  CODES,
+  type Command,
+  type HandlerKind,
+  type Reaction,
+  type Setting,
+} from './schedule.types.js';
+
+/** A message, as its sender knows it. */
+export interface Sent {
+  readonly text: string;
+  readonly accepted: boolean;
+  /** It was sent before the macrotask of the close was over, by somebody who may. */
+  readonly inGrace: boolean;
+  readonly waited: boolean;
+  readonly outcomes: SendOutcome[];
+}
+
+export interface Asked {
+  /** Messages accepted when it was asked whether all were read. */
+  readonly accepted: number;
+  readonly answers: boolean[];
+}
+
+/** A handler that was started. */
+export interface Started {
+  readonly text: string;
+  readonly kind: HandlerKind;
+  readonly phase: Phase;
+  readonly hooksPending: number;
+  readonly deferred: Deferred | undefined;
+}
+
+/** The part of an owner that only its own class may see. */
+interface Inner {
+  context: ConnectionContext;
+}
+
+const GATEWAYS = [{ name: 'First' }, { name: 'Second' }];
+
+/** How often user code acts where it is called; it would go on for ever otherwise. */
+const MOST_REACTIONS = 20;
+
+/** One connection on fake sockets, what happens to it, and the truth about all of it. */
+export class World {
+  readonly connected: Connected;
+  readonly owner: Owner;
+  readonly sent: Sent[] = [];
+  readonly asked: Asked[] = [];
+  readonly started: Started[] = [];
+  readonly subjects: Subject<unknown>[] = [];
+  readonly phases: Phase[];
+  readonly closeOutcomes: CloseOutcome[] = [];
+  /** Reasons of requests in the order in which they were made, before the end. */
+  readonly requested: string[] = [];
+  /** How many requests there were when the close frame was written. */
+  requestsAtClose: number | undefined;
+  /** Text of messages in the order in which they were handed to the socket. */
+  readonly handed: string[] = [];
+  readonly peerSent: string[] = [];
+  /** How many messages the peer's user had when the peer began to close. */
+  peerClosedAt: number | undefined;
+  readonly whenReadyCalls: number[] = [];
+  whenReadyCount = 0;
+  readonly faults: string[] = [];
+
+  #grace = false;
+  #reactions = 0;
+  #hooks: { name: string }[];
+  readonly #setting: Setting;
+
+  constructor(setting: Setting) {
+    this.#setting = setting;
+    const { peer: habits, highWaterMark, kernelBuffer, maxPendingBytes } = setting;
+    this.connected = new Connected({
+      kernelBuffer,
+      policy: {
+        connect: { timeout: BUDGETS.ready, maxPendingBytes },
+        send: { highWaterMark, acknowledge: setting.acknowledge },
+        close: {
+          handlers: setting.handlers,
+          flushTimeout: BUDGETS.flush,
+          handshakeTimeout: BUDGETS.handshake,
+          maxTimeout: BUDGETS.cap,
+        },
+        handlers: { settleTimeout: BUDGETS.settle },
+      },
+    });
+    this.owner = this.connected.owner;
+    const { peer, port, told } = this.connected;
+    Object.assign(peer.habits, {
+      answersPings: habits.answersPings,
+      answersClose: habits.answersClose,
+      discardsAfterClose: habits.discardsAfterClose,
+    });
+    if (habits.paused) peer.pause();
+    port.resets = setting.resets;
+    port.stuck = setting.stuck;
+    this.phases = [this.phase];
+    this.#watchPhases();
+    this.#watchSends();
+    this.#watchPort();
+    told.during = (line) => {
+      if (line === 'closing') this.#grace = true;
+    };
+    this.#hooks = GATEWAYS.slice(0, setting.hooks);
+    this.owner.awaitReadiness();
+    for (const gateway of this.#hooks) this.owner.beginHook(gateway);
+    this.owner.sealReadiness();
+    this.connected.handleBy((text) => this.#handle(text));
+  }
+
+  get phase(): Phase {
+    return (this.owner as unknown as Inner).context.phase;
+  }
+
+  get context(): ConnectionContext {
+    return (this.owner as unknown as Inner).context;
+  }
+
+  get hooksPending(): number {
+    return this.#hooks.length;
+  }
+
+  get accepted(): Sent[] {
+    return this.sent.filter(({ accepted }) => accepted);
+  }
+
+  perform(command: Command): void {
+    const { clock, io, peer } = this.connected;
+    switch (command.do) {
+      case 'send':
+        this.#send(command.bytes, command.acknowledge, command.then);
+        break;
+      case 'post':
+        this.owner.post('p', this.sent.length);
+        break;
+      case 'sendUnsendable':
+        void this.owner.send({} as never);
+        break;
+      case 'ask':
+        this.#ask(command.timeout);
+        break;
+      case 'close':
+        this.#close(CODES[command.code], command.options);
+        break;
+      case 'terminate':
+        this.#terminate();
+        break;
+      case 'endMacrotask':
+        this.#grace = false;
+        clock.endMacrotask();
+        break;
+      case 'io':
+        for (let count = 0; count < command.count; count++) io.runNext(command.kind);
+        break;
+      case 'settleIo':
+        io.run();
+        break;
+      case 'advance':
+        clock.advance(command.ms);
+        break;
+      case 'advanceToTimer':
+        clock.advance(Math.max(0, (clock.nextTimerIn ?? 0) - (command.just === 'before' ? 1 : 0)));
+        break;
+      case 'peerSend': {
+        const text = `${this.peerSent.length}:${command.handler}:`.padEnd(command.bytes, '.');
+        this.peerSent.push(text);
+        peer.send(text);
+        break;
+      }
+      case 'peerRead':
+        peer.read(command.bytes);
+        break;
+      case 'peerPause':
+        peer.pause();
+        break;
+      case 'peerResume':
+        peer.resume();
+        break;
+      case 'peerPing':
+        peer.ping(Buffer.from('peer'));
+        break;
+      case 'peerPongsAgain':
+        for (const frame of peer.frames) if (frame.type === 'ping') peer.pong(frame.payload);
+        break;
+      case 'peerAnswersPings':
+        peer.habits.answersPings = command.answers;
+        break;
+      case 'peerClose':
+        peer.close(CODES[command.code] ?? 1005, 'peer');
+        break;
+      case 'peerEnd':
+        peer.end();
+        break;
+      case 'peerReset':
+        peer.reset();
+        break;
+      case 'peerBreaks':
+        peer.breakProtocol();
+        break;
+      case 'hookSettles': {
+        const gateway = this.#hooks.shift();
+        if (gateway) this.owner.settleHook(gateway);
+        break;
+      }
+      case 'hookRejects':
+        if (this.#hooks.shift()) {
+          if (this.owner.live) this.requested.push('hook');
+          this.owner.reject(CODES[command.code], 'hook');
+        }
+        break;
+      case 'handlerResolves':
+        this.#deferredAt(command.which)?.resolve(this.#result(command.with));
+        break;
+      case 'handlerRejects':
+        this.#deferredAt(command.which)?.reject(new Error('handler'));
+        break;
+      case 'observableEmits':
+        this.#subjectAt(command.which)?.next(`value ${this.sent.length}`);
+        break;
+      case 'observableEnds':
+        this.#subjectAt(command.which)?.complete();
+        break;
+      case 'whenReady': {
+        const index = this.whenReadyCount++;
+        this.owner.whenReady(() => {
+          this.whenReadyCalls.push(index);
+          if (this.phase === 'connecting') this.faults.push('G7 called back while connecting');
+          this.#react(command.then);
+        });
+        break;
+      }
+      case 'onAbort':
+        this.owner.signal.addEventListener('abort', () => this.#react(command.then));
+        break;
+      case 'onTold':
+        this.connected.told.during = (line) => {
+          if (line === 'closing') this.#grace = true;
+          this.#react(command.then);
+        };
+        break;
+    }
+  }
+
+  /** Lets it end: by what is under way, and if nothing is, by a close. */
+  finish(): void {
+    const { clock, io, told } = this.connected;
+    for (let step = 0; !told.outcome && step < 10_000; step++) {
+      this.#grace = false;
+      this.connected.turn();
+      if (this.owner.live && step > 0) this.#close(1000, {});
+      else if (!told.outcome) clock.advance(clock.nextTimerIn ?? 0);
+    }
+    // What is late must not matter.
+    this.connected.port.stuck = false;
+    for (const { deferred: late } of this.started) late?.resolve('late');
+    for (const subject of this.subjects) subject.next('late');
+    for (const gateway of this.#hooks) this.owner.settleHook(gateway);
+    io.run();
+    clock.endMacrotask();
+  }
+
+  #send(bytes: number, acknowledge: boolean, then: Reaction): void {
+    const text = `#${this.sent.length}`.padEnd(bytes, '.');
+    this.owner.submit(text, { acknowledge }, () => this.#react(then));
+  }
+
+  #ask(timeout: number): void {
+    const asked: Asked = { accepted: this.accepted.length, answers: [] };
+    this.asked.push(asked);
+    void this.owner.acknowledged(timeout).then((answer) => asked.answers.push(answer));
+  }
+
+  #close(code: number | undefined, options: CloseOptions): void {
+    const reason = `close ${this.requested.length}`;
+    if (this.phase !== 'closed') this.requested.push(reason);
+    void this.owner
+      .close(code, reason, options)
+      .then((outcome) => this.closeOutcomes.push(outcome));
+  }
+
+  #terminate(): void {
+    void this.owner.terminate().then((outcome) => this.closeOutcomes.push(outcome));
+  }
+
+  #react(reaction: Reaction): void {
+    if (reaction === 'nothing' || ++this.#reactions > MOST_REACTIONS) return;
+    if (reaction === 'send') this.#send(10, false, 'nothing');
+    else if (reaction === 'ask') this.#ask(10);
+    else if (reaction === 'close') this.#close(4002, {});
+    else this.#terminate();
+  }
+
+  #handle(text: string): unknown {
+    const kind = text.split(':')[1] as HandlerKind;
+    const waits = kind === 'promise' ? deferred() : undefined;
+    this.started.push({
+      text,
+      kind,
+      phase: this.phase,
+      hooksPending: this.#hooks.length,
+      deferred: waits,
+    });
+    switch (kind) {
+      case 'reply':
+        return `reply to ${text}`;
+      case 'nothing':
+        return undefined;
+      case 'throw':
+        throw new Error('handler');
+      case 'promise':
+        return waits!.promise;
+      case 'observable':
+        return this.#subject();
+      case 'closes':
+        this.#close(4003, {});
+        return 'reply of one that closes';
+    }
+  }
+
+  #result(kind: 'value' | 'nothing' | 'observable'): unknown {
+    if (kind === 'nothing') return undefined;
+    return kind === 'value' ? `resolved ${this.sent.length}` : this.#subject();
+  }
+
+  #subject(): Subject<unknown> {
+    const subject = new Subject<unknown>();
+    this.subjects.push(subject);
+    return subject;
+  }
+
+  #deferredAt(which: number): Deferred | undefined {
+    const waiting = this.started.filter(({ deferred: waits }) => waits);
+    return waiting[which % waiting.length]?.deferred;
+  }
+
+  #subjectAt(which: number): Subject<unknown> | undefined {
+    return this.subjects[which % this.subjects.length];
+  }
+
+  #watchPhases(): void {
+    let context = this.context;
+    Object.defineProperty(this.owner, 'context', {
+      get: () => context,
+      set: (next: ConnectionContext) => {
+        const changed = next.phase !== context.phase;
+        context = next;
+        if (changed) this.phases.push(next.phase);
+        if ((next === OPEN || next === CONNECTING) && this.connected.told.log.includes('closing')) {
+          this.faults.push('a connection that was closing lives again');
+        }
+      },
+    });
+  }
+
+  /** Every message goes through `submit`, whoever sends it. */
+  #watchSends(): void {
+    const submit = this.owner.submit.bind(this.owner);
+    this.owner.submit = (data, options, settle?: Settle) => {
+      const text = String(data);
+      const outcomes: SendOutcome[] = [];
+      const inGrace = this.#grace && this.connected.port.writable && typeof data === 'string';
+      const waited = settle !== undefined || this.sent.length % 2 === 0;
+      const tell: Settle = (outcome) => {
+        outcomes.push(outcome);
+        settle?.(outcome);
+      };
+      const accepted = submit(data, options, waited ? tell : undefined);
+      this.sent.push({ text, accepted, inGrace, waited, outcomes });
+      return accepted;
+    };
+  }
+
+  #watchPort(): void {
+    const { port, peer } = this.connected;
+    const send = port.send.bind(port);
+    port.send = (data, options, written) => {
+      send(data, options, written);
+      this.handed.push(String(data));
+    };
+    const close = port.close.bind(port);
+    port.close = (frame) => {
+      if (this.requestsAtClose !== undefined) this.faults.push('G2 two close frames');
+      this.requestsAtClose = this.context.requests.length;
+      close(frame);
+    };
+    const peerClose = peer.close.bind(peer);
+    peer.close = (code, reason) => {
+      this.peerClosedAt ??= peer.messages.length;
+      peerClose(code, reason);
+    };
+    void this.#setting;
+  }
+}
