@@ -23,7 +23,7 @@ export type {
   SendOptions,
 } from './runtime/connection.js';
 export { ConnectionClosingError } from './runtime/handler-calls.js';
-export type { SendTotals } from './runtime/lifecycle.observer.js';
+export type { RaceDetail, SendTotals } from './runtime/lifecycle.observer.js';
 export type { CloseTimes, LifecycleReport } from './runtime/lifecycle.report.js';
 export type { MessageData } from './runtime/socket.port.js';
 export { ConnectionLifecycleInterceptor } from './nest/connection-lifecycle.interceptor.js';

@@ -31,7 +31,7 @@ export interface OptionFault {
 function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`;
-  if (typeof value === 'object') {
+  if (typeof value === 'object' && value !== null) {
     try {
       return JSON.stringify(value) ?? Object.prototype.toString.call(value);
     } catch {

@@ -30,6 +30,8 @@ export class UpgradeRouter {
         server.emit('connection', client, request);
       });
     } else if (this.httpServer.listenerCount('upgrade') === 1) {
+      // An HTTP server leaves its own side open for as long as the client does.
+      socket.once('finish', () => socket.destroy());
       socket.on('error', () => socket.destroy());
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
     }

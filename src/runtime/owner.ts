@@ -312,8 +312,8 @@ export class Owner
       callback();
       return;
     }
-    this.tell('early-message');
     this.#inbox.callBack(callback);
+    this.tell('early-message');
   }
 
   /** Its messages come by `dispatchTo`, which knows their lifecycle. */

@@ -20,21 +20,27 @@ function notOpen(readyState: number): Error {
   );
 }
 
-function settleOf(socket: WebSocket, { owner }: Ownership, callback: SendCallback): Settle {
+/** A callback of the app that harms nobody by what it throws. */
+function guarded({ owner }: Ownership, method: string, callback: SendCallback): SendCallback {
+  return (error) => {
+    try {
+      callback(error);
+    } catch (thrown) {
+      const message = `A callback of ${method}() threw.`;
+      owner.tell('listener-error', { message, error: thrown });
+    }
+  };
+}
+
+function settleOf(socket: WebSocket, ownership: Ownership, callback: SendCallback): Settle {
+  const call = guarded(ownership, 'send', callback);
   return (outcome: SendOutcome) => {
     const sent = outcome.status === 'written' || outcome.status === 'acknowledged';
     const error = sent ? undefined : notOpen(socket.readyState);
     if (error) Object.assign(error, { outcome });
-    const call = (): void => {
-      try {
-        callback(error);
-      } catch (thrown) {
-        owner.tell('listener-error', { message: 'A callback of send() threw.', error: thrown });
-      }
-    };
     // As in ws, a callback never runs before send() has returned.
-    if (outcome.status === 'refused') process.nextTick(call);
-    else call();
+    if (outcome.status === 'refused') process.nextTick(call, error);
+    else call(error);
   };
 }
 
@@ -66,7 +72,7 @@ export function ownedMembers(base: BaseMembers): PropertyDescriptorMap {
         return;
       }
       const given = [data, mask, callback].find((argument) => typeof argument === 'function');
-      const done = given as SendCallback | undefined;
+      const done = given && guarded(ownership, method, given as SendCallback);
       if (!ownership.port.writable) {
         if (done) process.nextTick(done, notOpen(this.readyState));
         return;
@@ -75,7 +81,8 @@ export function ownedMembers(base: BaseMembers): PropertyDescriptorMap {
       const before = ownership.port.inside;
       ownership.port.inside = true;
       try {
-        base[method].call(this, data, mask as boolean, callback as SendCallback);
+        if (data === given) base[method].call(this, undefined, undefined, done);
+        else base[method].call(this, data, mask === given ? undefined : (mask as boolean), done);
       } catch (error) {
         ownership.owner.tell('unserializable', {
           message: `${method}() takes at most 125 bytes (RFC 6455 §5.5).`,
@@ -95,10 +102,11 @@ export function ownedMembers(base: BaseMembers): PropertyDescriptorMap {
         return;
       }
       const done = typeof options === 'function' ? (options as SendCallback) : callback;
+      const settle = typeof done === 'function' ? settleOf(this, ownership, done) : undefined;
       ownership.owner.submit(
         (data ?? EMPTY) as MessageData,
         typeof options === 'object' && options !== null ? options : undefined,
-        done && settleOf(this, ownership, done),
+        settle,
       );
     },
 

@@ -8,7 +8,9 @@ import {
 } from 'graphql';
 import { createClient } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
+import { once } from 'node:events';
 import type { Server } from 'node:http';
+import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
 import { afterTest } from '../support/cleanup.js';
@@ -110,6 +112,21 @@ describe('Other WebSocket servers on the same HTTP server', () => {
     socket.send('still open');
     expect(await client.messages.at(0, 'message')).toBe('still open');
     socket.terminate();
+  });
+
+  test('A refused upgrade leaves no socket open, though its client never ends its side', async () => {
+    const hosted = await host({ providers: [gatewayOf(Echo, 0, { path: '/a' })] });
+    const socket = connect({ port: hosted.port, host: '127.0.0.1', allowHalfOpen: true });
+    afterTest(() => socket.destroy());
+    socket.write(
+      'GET /b HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+    );
+    const chunks: string[] = [];
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk.toString()));
+    await within(once(socket, 'end'), 'the end of the refused upgrade');
+    expect(chunks.join('')).toMatch(/^HTTP\/1\.1 404 /);
+    await within(hosted.app.close(), 'the app to close');
   });
 
   test('Our listener for upgrades goes with the app', async () => {

@@ -165,16 +165,14 @@ export const SCENARIOS: readonly Scenario[] = [
     hook: true,
     messages: 1,
     closers: [GOING_AWAY, GOODBYE],
-    terminate: true,
-    peer: { closes: true, ends: true, breaks: true },
+    peer: { closes: true, ends: true },
   }),
-  scenario('everything once', {
+  scenario('a hook that is waited for, and every way in which a peer leaves', {
     start: 'connecting',
     hook: true,
     messages: 1,
     pushes: 1,
     closers: [GOING_AWAY],
-    terminate: true,
-    peer: { closes: true, silent: true, breaks: true, ends: true },
+    peer: { closes: true, breaks: true, ends: true },
   }),
 ];

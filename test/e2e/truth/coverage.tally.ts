@@ -34,8 +34,8 @@ export class CoverageTally {
 
   toString(): string {
     const lines = [`${this.schedules} schedules, ${this.connections} connections`];
-    for (const [group, counts] of [...this.#groups].sort(([a], [b]) => a.localeCompare(b))) {
-      const sorted = [...counts].sort(([, a], [, b]) => b - a);
+    for (const [group, counts] of [...this.#groups].toSorted(([a], [b]) => a.localeCompare(b))) {
+      const sorted = [...counts].toSorted(([, a], [, b]) => b - a);
       lines.push(`${group}: ${sorted.map(([name, count]) => `${name} ${count}`).join('; ')}`);
     }
     return lines.join('\n');

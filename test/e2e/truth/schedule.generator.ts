@@ -225,10 +225,15 @@ function peerActOf(random: Random): PeerAct {
 }
 
 function scriptOf(random: Random, actOf: (random: Random) => PeerAct): PeerStep[] {
-  return Array.from({ length: random.int(0, 5) }, () => ({
-    wait: waitOf(random),
-    act: actOf(random),
-  }));
+  const steps: PeerStep[] = [];
+  for (let left = random.int(0, 5); left > 0; left--) {
+    const act = actOf(random);
+    steps.push({ wait: waitOf(random), act });
+    if (act.do !== 'pause' || random.chance(0.4)) continue;
+    // Of all moments, one in which something is unread.
+    steps.push({ wait: { turns: random.int(1, 4) }, act: { do: 'pong' } });
+  }
+  return steps;
 }
 
 function peerOf(random: Random): PeerPlan {

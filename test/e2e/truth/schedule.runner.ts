@@ -41,10 +41,21 @@ async function runConnection(app: TruthApp, plan: ConnectionPlan): Promise<Conne
   forget();
   const { sent, questions } = run.sender;
   const { closings, events, faults, outcome, unnumbered, disconnects } = run;
-  const { received, end, harmed, closed, wire } = peer;
   return {
-    ...{ plan, sent, questions, closings, events, faults, outcome, unnumbered, disconnects },
-    ...{ received, end, wire, peerHarmed: harmed, peerClosed: closed },
+    plan,
+    sent,
+    questions,
+    closings,
+    events,
+    faults,
+    outcome,
+    unnumbered,
+    disconnects,
+    received: peer.received,
+    end: peer.end,
+    wire: peer.wire,
+    peerHarmed: peer.harmed,
+    peerClosed: peer.closed,
   };
 }
 

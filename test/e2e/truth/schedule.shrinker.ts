@@ -18,6 +18,7 @@ export async function shrink(
     return false;
   };
   let smallest = schedule;
+  // oxlint-disable-next-line no-unmodified-loop-condition -- `runs` grows with each try.
   for (let shrunk = true; shrunk && runs < MAX_RUNS;) {
     shrunk = false;
     for (const smaller of smallerThan(smallest)) {

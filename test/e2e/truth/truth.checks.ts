@@ -1,4 +1,9 @@
-import { RACE_LEVELS, type CloseOutcome, type SendOutcome } from '../../../src/index.js';
+import {
+  RACE_LEVELS,
+  type CloseOutcome,
+  type RaceKind,
+  type SendOutcome,
+} from '../../../src/index.js';
 import type { ConnectionRecord, PeerEnd, Sent } from './connection.record.js';
 import type { Received } from './messages.js';
 
@@ -175,6 +180,8 @@ function codesMatch(outcome: CloseOutcome, end: PeerEnd): boolean {
   return end.code === outcome.code && (end.reason === outcome.reason || end.code === 1005);
 }
 
+const TIMEOUTS = new Set<RaceKind>(['flush-timeout', 'handshake-timeout']);
+
 /**
  * Where the server destroys a socket at whose other end something is still being sent, TCP voids
  * what its kernel holds: a close frame that was written may then never be read.
@@ -182,7 +189,7 @@ function codesMatch(outcome: CloseOutcome, end: PeerEnd): boolean {
 function destroyed({ closings, events }: ConnectionRecord): boolean {
   return (
     closings.some(({ kind }) => kind === 'terminate') ||
-    events.some((event) => event.type === 'race' && event.kind === 'handshake-timeout')
+    events.some((event) => event.type === 'race' && TIMEOUTS.has(event.kind))
   );
 }
 
@@ -200,7 +207,7 @@ function exchanged({ handshake }: CloseOutcome): boolean {
 }
 
 const closeFramesAreAsTold: Check = (record, say) => {
-  const { outcome, end, wire, peerClosed } = record;
+  const { outcome, end, wire, peerClosed, peerHarmed } = record;
   if (!wire || !outcome || !end) return;
   const { closeFrames, framesAfterClose, readAll } = wire;
   if (closeFrames > 1) say(`${closeFrames} close frames`);
@@ -210,6 +217,7 @@ const closeFramesAreAsTold: Check = (record, say) => {
   }
   if (!readAll || closeFrames > 0 || destroyed(record)) return;
   if (exchanged(outcome)) say(`${outcome.handshake}, but the client was sent no close frame`);
+  if (peerClosed && !peerHarmed) say('the client closed, read on, and was not answered');
   if (!peerClosed && outcome.code !== 1006) {
     say(`the client was sent no close frame, but the outcome has ${outcome.code}`);
   }

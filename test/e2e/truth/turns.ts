@@ -11,7 +11,10 @@ export async function turns(count: number): Promise<void> {
 
 export async function pauseFor(pause: Exclude<Pause, 'none'>): Promise<void> {
   if (typeof pause === 'number') return turns(pause);
-  if (pause === 'tick') return new Promise((resolve) => void process.nextTick(resolve));
+  if (pause === 'tick')
+    return new Promise((resolve) => {
+      process.nextTick(resolve);
+    });
   return Promise.resolve();
 }
 

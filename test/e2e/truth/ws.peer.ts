@@ -72,6 +72,7 @@ export class WsPeer extends Peer {
   }
 
   get #stream(): Socket {
+    // oxlint-disable-next-line no-underscore-dangle -- ws has no public way to its TCP socket.
     return (this.#socket as unknown as { _socket: Socket })._socket;
   }
 }

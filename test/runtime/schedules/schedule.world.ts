@@ -47,6 +47,9 @@ interface Inner {
 
 const GATEWAYS = [{ name: 'First' }, { name: 'Second' }];
 
+/** Nothing can be written any more, as somebody terminated or the peer has gone. */
+const GIVEN_UP = new Set<Phase>(['closing.end', 'closing.terminate', 'closed']);
+
 /** How often user code acts where it is called; it would go on for ever otherwise. */
 const MOST_REACTIONS = 20;
 
@@ -74,7 +77,8 @@ export class World {
   readonly faults: string[] = [];
 
   #grace = false;
-  #reactions = 0;
+  /** How often user code acted where it was called. */
+  reactions = 0;
   #hooks: { name: string }[];
   readonly #setting: Setting;
 
@@ -96,7 +100,12 @@ export class World {
       },
     });
     this.owner = this.connected.owner;
-    const { peer, port, told } = this.connected;
+    const { clock, peer, port, told } = this.connected;
+    const endMacrotask = clock.endMacrotask.bind(clock);
+    clock.endMacrotask = () => {
+      this.#grace = false;
+      endMacrotask();
+    };
     Object.assign(peer.habits, {
       answersPings: habits.answersPings,
       answersClose: habits.answersClose,
@@ -105,15 +114,13 @@ export class World {
     if (habits.paused) peer.pause();
     port.resets = setting.resets;
     port.stuck = setting.stuck;
-    this.phases = [this.phase];
-    this.#watchPhases();
     this.#watchSends();
     this.#watchPort();
-    told.during = (line) => {
-      if (line === 'closing') this.#grace = true;
-    };
+    told.during = (line) => this.#told(line);
     this.#hooks = GATEWAYS.slice(0, setting.hooks);
     this.owner.awaitReadiness();
+    this.phases = [this.phase];
+    this.#watchPhases();
     for (const gateway of this.#hooks) this.owner.beginHook(gateway);
     this.owner.sealReadiness();
     this.connected.handleBy((text) => this.#handle(text));
@@ -157,7 +164,6 @@ export class World {
         this.#terminate();
         break;
       case 'endMacrotask':
-        this.#grace = false;
         clock.endMacrotask();
         break;
       case 'io':
@@ -245,7 +251,7 @@ export class World {
         break;
       case 'onTold':
         this.connected.told.during = (line) => {
-          if (line === 'closing') this.#grace = true;
+          this.#told(line);
           this.#react(command.then);
         };
         break;
@@ -256,7 +262,6 @@ export class World {
   finish(): void {
     const { clock, io, told } = this.connected;
     for (let step = 0; !told.outcome && step < 10_000; step++) {
-      this.#grace = false;
       this.connected.turn();
       if (this.owner.live && step > 0) this.#close(1000, {});
       else if (!told.outcome) clock.advance(clock.nextTimerIn ?? 0);
@@ -268,6 +273,10 @@ export class World {
     for (const gateway of this.#hooks) this.owner.settleHook(gateway);
     io.run();
     clock.endMacrotask();
+  }
+
+  #told(line: string): void {
+    if (line === 'closing' && !GIVEN_UP.has(this.phase)) this.#grace = true;
   }
 
   #send(bytes: number, acknowledge: boolean, then: Reaction): void {
@@ -294,7 +303,7 @@ export class World {
   }
 
   #react(reaction: Reaction): void {
-    if (reaction === 'nothing' || ++this.#reactions > MOST_REACTIONS) return;
+    if (reaction === 'nothing' || ++this.reactions > MOST_REACTIONS) return;
     if (reaction === 'send') this.#send(10, false, 'nothing');
     else if (reaction === 'ask') this.#ask(10);
     else if (reaction === 'close') this.#close(4002, {});
@@ -369,7 +378,7 @@ export class World {
     this.owner.submit = (data, options, settle?: Settle) => {
       const text = String(data);
       const outcomes: SendOutcome[] = [];
-      const inGrace = this.#grace && this.connected.port.writable && typeof data === 'string';
+      const inGrace = this.#grace && !GIVEN_UP.has(this.phase) && typeof data === 'string';
       const waited = settle !== undefined || this.sent.length % 2 === 0;
       const tell: Settle = (outcome) => {
         outcomes.push(outcome);
