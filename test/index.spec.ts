@@ -53,6 +53,7 @@ test('The package exports these types and no others', () => {
     'MessageData',
     'MessageSerializer',
     'OptionFault',
+    'RaceDetail',
     'RaceKind',
     'RefusalCause',
     'SafeCloseOptions',

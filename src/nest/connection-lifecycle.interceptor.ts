@@ -12,8 +12,8 @@ import { Takeover } from './takeover.js';
 /**
  * The lifecycle of a handler's call for apps that keep an adapter of their own: it waits for
  * readiness, counts the handler, cuts it off and refuses its reply as the connection closes. It
- * takes ownership of a socket at its first message. Beside our own adapter, which does all this
- * itself, it does nothing.
+ * takes ownership of a socket at its first message, unless a gateway's hook came first. Beside
+ * our own adapter, which does all this itself, it does nothing.
  */
 @Injectable()
 export class ConnectionLifecycleInterceptor implements NestInterceptor {

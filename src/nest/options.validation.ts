@@ -1,4 +1,5 @@
 import { InvalidOptionsError, type OptionFault } from '../core/errors.js';
+import { MAX_TIMER_MS } from '../runtime/clock.js';
 import { DEFAULT_POLICY, type ConnectionPolicyValues } from '../runtime/connection.policy.js';
 import type { ConnectionPolicyOptions, SafeCloseOptions } from './safe-close.options.js';
 
@@ -6,9 +7,6 @@ interface Rule {
   readonly expected: string;
   readonly accepts: (value: unknown) => boolean;
 }
-
-/** The longest that a Node timer waits. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const milliseconds: Rule = {
   expected: `a whole number of milliseconds from 1 to ${MAX_TIMER_MS}`,

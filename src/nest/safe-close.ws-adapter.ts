@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Observable } from 'rxjs';
 import { WebSocket, WebSocketServer, type ServerOptions } from 'ws';
 import { SetupError } from '../core/errors.js';
+import { MAX_TIMER_MS } from '../runtime/clock.js';
 import { observe, observedWebSocketClass } from '../ws/observed-websocket.js';
 import { own, ownedWebSocketClass } from '../ws/owned-websocket.js';
 import { observationOf, ownerOf } from '../ws/ownership.js';
@@ -69,7 +70,10 @@ export class SafeCloseWsAdapter extends WsAdapter {
     const serverOptions: ServerOptions & { closeTimeout?: number } = {
       ...wsOptions,
       ...(!observing && {
-        closeTimeout: gateways.policy.close.maxTimeout + WS_CLOSE_TIMEOUT_MARGIN_MS,
+        closeTimeout: Math.min(
+          gateways.policy.close.maxTimeout + WS_CLOSE_TIMEOUT_MARGIN_MS,
+          MAX_TIMER_MS,
+        ),
       }),
       WebSocket: (observing ? observedWebSocketClass : ownedWebSocketClass)(
         (wsOptions['WebSocket'] as typeof WebSocket) ?? WebSocket,

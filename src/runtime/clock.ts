@@ -10,6 +10,9 @@ export interface Clock {
   afterMacrotask(callback: () => void): void;
 }
 
+/** The longest that a Node timer waits; it fires longer ones at once. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
 export interface Timer {
   cancel(): void;
 }

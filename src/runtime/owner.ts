@@ -18,6 +18,7 @@ import {
   type SendOutcome,
 } from '../core/outcomes.js';
 import type { RaceKind } from '../core/races.js';
+import { MAX_TIMER_MS } from './clock.js';
 import type { CloseOptions, Connection, ConnectionRequest, SendOptions } from './connection.js';
 import type { ConnectionPolicyValues } from './connection.policy.js';
 import { HandlerCalls, type HandlerCallsListener } from './handler-calls.js';
@@ -34,9 +35,6 @@ import type {
   SocketListener,
   SocketPort,
 } from './socket.port.js';
-
-/** Node fires longer timers at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** What Nest's filters tell a client of an unknown error, for one that waits for a reply. */
 const INTERNAL_ERROR = {

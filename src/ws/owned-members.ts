@@ -81,8 +81,9 @@ export function ownedMembers(base: BaseMembers): PropertyDescriptorMap {
       const before = ownership.port.inside;
       ownership.port.inside = true;
       try {
-        if (data === given) base[method].call(this, undefined, undefined, done);
-        else base[method].call(this, data, mask === given ? undefined : (mask as boolean), done);
+        const payload = typeof data === 'function' ? undefined : data;
+        const masked = typeof data === 'function' || typeof mask === 'function' ? undefined : mask;
+        base[method].call(this, payload, masked as boolean, done);
       } catch (error) {
         ownership.owner.tell('unserializable', {
           message: `${method}() takes at most 125 bytes (RFC 6455 §5.5).`,

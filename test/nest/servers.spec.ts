@@ -242,6 +242,30 @@ describe('Options of a gateway', () => {
     expect(gateway.arrivals.all[0]).toBeInstanceOf(WebSocket);
   });
 
+  test('The longest time-outs that may be set are none that Node would fire at once', async () => {
+    class Keeper extends Echo {
+      @WebSocketServer()
+      readonly server!: Server & { readonly options: { readonly closeTimeout: number } };
+    }
+    const Gateway = gatewayOf(Keeper);
+    const hosted = await host({
+      providers: [Gateway],
+      safeClose: {
+        connect: { timeout: 2 ** 31 - 1 },
+        close: { maxTimeout: 2 ** 31 - 1, handshakeTimeout: 2 ** 30, flushTimeout: 2 ** 29 },
+      },
+    });
+    expect(hosted.get(Gateway).server.options.closeTimeout).toBe(2 ** 31 - 1);
+    const client = await WsClient.connect(hosted.url());
+    const [connection] = [...hosted.service.connections];
+    client.socket.pause();
+    const outcome = connection!.close(4000);
+    for (let turn = 0; turn < 20; turn++) await nextMacrotask();
+    expect(connection!.state).toBe('closing');
+    client.socket.resume();
+    expect(await outcome).toMatchObject({ handshake: 'clean', code: 4000 });
+  });
+
   test('A namespace is refused as by WsAdapter', async () => {
     await expect(host({ providers: [gatewayOf(Echo, 0, { namespace: 'chat' })] })).rejects.toThrow(
       'does not support namespaces',

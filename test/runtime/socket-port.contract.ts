@@ -424,6 +424,7 @@ export function socketPortContract(name: string, kind: PortKind): void {
         const { port, peer, reports, sender } = await connected();
         port.close({ code: 1000, reason: '' });
         sender.send('late', Buffer.from('late'));
+        expect(() => sender.send({} as MessageData)).toThrow(/.+/);
         port.ping(Buffer.from('late'));
         expect(sender.results).toEqual([]);
         await until(() => sender.results.length === 2 && reports.has('peer-close'));

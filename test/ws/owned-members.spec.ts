@@ -162,6 +162,46 @@ describe.each([NEWEST, LOWEST])('An owned socket of $name', (copy) => {
     expect(runtime.statistics.report([]).races['listener-error']).toBe(2);
   });
 
+  test('survives callbacks of ping() and pong() that throw, and tells of them', async () => {
+    const { socket, peer, runtime } = await ownedPair(copy);
+    const calls = new Tally<string>();
+    const thrower = (name: string) => (): never => {
+      calls.add(name);
+      throw new Error(name);
+    };
+    socket.ping('x', undefined, thrower('ping'));
+    socket.pong('x', undefined, thrower('pong'));
+    call(socket, 'ping', thrower('bare'));
+    call(socket, 'ping', 'x'.repeat(126), thrower('refused'));
+    await calls.reached(4, 'callback');
+    socket.close();
+    await nextMacrotask();
+    socket.ping('x', undefined, thrower('late'));
+    await calls.reached(5, 'callback');
+    await ended(peer);
+    expect(calls.all.toSorted()).toEqual(['bare', 'late', 'ping', 'pong', 'refused']);
+    expect(runtime.statistics.report([]).races['listener-error']).toBe(5);
+  });
+
+  test.each([Number.NaN, 0, 1, 'callback', {}, null, Symbol('x')])(
+    'takes %p in place of a callback for none',
+    async (callback) => {
+      const { socket, peer, owner, runtime } = await ownedPair(copy);
+      const received = new Tally<string>();
+      peer.on('message', (data: Buffer) => received.add(data.toString()));
+      call(socket, 'send', 'sent', {}, callback);
+      call(socket, 'send', {}, {}, callback);
+      call(socket, 'ping', 'x', undefined, callback);
+      const [outcome] = await Promise.all([owner.close(), ended(peer)]);
+      expect(outcome).toMatchObject({ handshake: 'clean', written: 1 });
+      expect(received.all).toEqual(['sent']);
+      expect(runtime.statistics.report([]).races).toMatchObject({
+        unserializable: 1,
+        'listener-error': 0,
+      });
+    },
+  );
+
   test('keeps its owner where the app removes all listeners', async () => {
     const { socket, peer, owner, runtime } = await ownedPair(copy);
     const heard = new Tally<string>();

@@ -1,7 +1,9 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { CORE } from './core.parts.js';
 import { explore } from './exploration.search.js';
 import { SCENARIOS } from './scenario.list.js';
+
+jest.setTimeout(60_000);
 
 /** How many states each exploration visits: fewer would mean that it has gone blind. */
 const STATES = new Map([

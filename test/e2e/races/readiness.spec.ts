@@ -1,5 +1,4 @@
 import { expect } from '@jest/globals';
-import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import type { WebSocket } from 'ws';
 import { startApp } from '../../support/app.js';
 import { CLIENTS } from '../../support/clients/connect.js';
@@ -7,110 +6,15 @@ import { frame, Opcode } from '../../support/clients/frames.js';
 import { RawPeer } from '../../support/clients/raw.peer.js';
 import { WsClient } from '../../support/clients/ws.client.js';
 import { race } from '../../support/race.js';
-import { Reception } from '../../support/reception.js';
-import { deferred, nextMacrotask, Tally } from '../../support/waiting.js';
-
-/** Examines each client before it may do anything, as far as the gate lets it. */
-@WebSocketGateway()
-class Guarded extends Reception {
-  readonly gate = deferred();
-  readonly examined = new Tally();
-  readonly handled = new Tally<unknown>();
-  /** What handlers found: whether the examination was over. */
-  readonly early: unknown[] = [];
-
-  override async handleConnection(client: WebSocket): Promise<void> {
-    super.handleConnection(client);
-    await this.gate.promise;
-    this.examined.add();
-  }
-
-  @SubscribeMessage('do')
-  handle(_client: WebSocket, data: unknown): unknown {
-    if (this.examined.count === 0) this.early.push(data);
-    this.handled.add(data);
-    return { event: 'did', data };
-  }
-}
-
-/** Turns every client away, once it has found out who it is. */
-@WebSocketGateway()
-class Barred extends Guarded {
-  override async handleConnection(client: WebSocket): Promise<void> {
-    await super.handleConnection(client);
-    client.close(4401, 'unauthorized');
-  }
-}
-
-/** Shares its connections with `Guarded`. */
-@WebSocketGateway()
-class Swift {
-  readonly handled = new Tally<unknown>();
-
-  handleConnection(): void {}
-
-  @SubscribeMessage('do')
-  handle(_client: WebSocket, data: unknown): void {
-    this.handled.add(data);
-  }
-}
-
-/** The first message is a token, which `handleConnection` awaits itself. */
-@WebSocketGateway()
-class TokenFirst extends Reception {
-  readonly verified = new Tally<string>();
-  readonly gate = deferred();
-  readonly handled = new Tally<unknown>();
-
-  override async handleConnection(client: WebSocket): Promise<void> {
-    super.handleConnection(client);
-    const token = await new Promise<string>((resolve) => {
-      client.once('message', (data: Buffer) => resolve(data.toString()));
-    });
-    await this.gate.promise;
-    this.verified.add(token);
-  }
-
-  @SubscribeMessage('do')
-  handle(_client: WebSocket, data: unknown): unknown {
-    const user = this.verified.all.at(-1) ?? 'nobody';
-    this.handled.add(data);
-    return { event: 'did', data: `${String(data)} as ${user}` };
-  }
-}
-
-/** Turns every client away in the tick of its upgrade. */
-@WebSocketGateway()
-class Closed extends Reception {
-  readonly handled = new Tally<unknown>();
-
-  override handleConnection(client: WebSocket): void {
-    super.handleConnection(client);
-    client.send('"sorry"');
-    client.close(4003, 'closed today');
-  }
-
-  @SubscribeMessage('do')
-  handle(_client: WebSocket, data: unknown): unknown {
-    this.handled.add(data);
-    return { event: 'did', data };
-  }
-}
-
-/** Greets each client, and never ends: its `handleConnection` lives as long as the connection. */
-@WebSocketGateway()
-class Talkative extends Reception {
-  override async handleConnection(client: WebSocket): Promise<void> {
-    super.handleConnection(client);
-    client.send('{"event":"hello"}');
-    await new Promise((resolve) => void client.once('close', resolve));
-  }
-
-  @SubscribeMessage('do')
-  handle(_client: WebSocket, data: unknown): unknown {
-    return { event: 'did', data };
-  }
-}
+import { nextMacrotask, Tally } from '../../support/waiting.js';
+import {
+  Guarded,
+  Barred,
+  Swift,
+  TokenFirst,
+  Closed,
+  Talkative,
+} from './fixtures/readiness.gateways.js';
 
 const HUNDRED = Array.from({ length: 100 }, (_, index) => index);
 

@@ -2,7 +2,6 @@ import { expect } from '@jest/globals';
 import { WebSocketGateway } from '@nestjs/websockets';
 import { startApp } from '../../support/app.js';
 import { RawPeer } from '../../support/clients/raw.peer.js';
-import { WsClient } from '../../support/clients/ws.client.js';
 import { race } from '../../support/race.js';
 import { Reception } from '../../support/reception.js';
 import { nextMacrotask, Tally } from '../../support/waiting.js';
@@ -12,10 +11,6 @@ const TIMEOUT_MS = 300;
 /** ws's own close timeout, which alone bounds a close on the stock stack. */
 @WebSocketGateway({ closeTimeout: TIMEOUT_MS })
 class Feed extends Reception {}
-
-/** On the stock stack ws's 30 s hold. */
-@WebSocketGateway()
-class Plain extends Reception {}
 
 const TIMEOUTS = { close: { flushTimeout: TIMEOUT_MS, handshakeTimeout: TIMEOUT_MS } };
 
@@ -148,130 +143,5 @@ race(
       const successes = called.all.filter((error) => !error).length;
       expect(successes).toBeLessThanOrEqual(peer.messages.count);
     }
-  },
-);
-
-race(
-  'a peer that never answers the close frame is cut off in time',
-  { guarantee: 'G5', stock: 'fails' },
-  async () => {
-    const app = await startApp({ gateways: [Plain], options: TIMEOUTS });
-    const peer = await RawPeer.connect(app.url(), { answersClose: false, answersPings: false });
-    const socket = await app.gateway(Plain).socket();
-    socket.close(4000, 'bye');
-    await peer.ended();
-    expect(peer.closes.all).toEqual([{ code: 4000, reason: 'bye' }]);
-    expect(await app.outcomeOf(socket)).toMatchObject({ handshake: 'terminated', code: 4000 });
-    expect(app.met('handshake-timeout')).toBe(1);
-  },
-);
-
-race(
-  'a peer that only answers pings is cut off in time, and what it has read is acknowledged',
-  { guarantee: 'G5', stock: 'fails' },
-  async () => {
-    const app = await startApp({ gateways: [Plain], options: TIMEOUTS });
-    const peer = await RawPeer.connect(app.url(), { answersClose: false });
-    const socket = await app.gateway(Plain).socket();
-    socket.send('read');
-    socket.close(4000, 'bye');
-    await peer.ended();
-    expect(await app.outcomeOf(socket)).toMatchObject({
-      handshake: 'terminated',
-      acknowledged: true,
-      written: 1,
-    });
-  },
-);
-
-race(
-  'a peer that has frozen with nothing unsent is cut off in time',
-  { guarantee: 'G5', stock: 'fails' },
-  async () => {
-    const app = await startApp({ gateways: [Plain], options: TIMEOUTS });
-    const peer = await RawPeer.connect(app.url());
-    const socket = await app.gateway(Plain).socket();
-    peer.freeze();
-    const ended = new Tally();
-    socket.on('close', () => ended.add());
-    socket.close(4000, 'bye');
-    await ended.reached(1, "'close' of the server's socket");
-    expect(await app.outcomeOf(socket)).toMatchObject({ handshake: 'terminated', code: 4000 });
-  },
-);
-
-race(
-  'a socket that the app has paused still closes cleanly',
-  { guarantee: 'G5', stock: 'fails' },
-  async () => {
-    const app = await startApp({ gateways: [Plain] });
-    const peer = await RawPeer.connect(app.url());
-    const socket = await app.gateway(Plain).socket();
-    socket.send('read');
-    socket.pause();
-    socket.close(4000, 'bye');
-    await peer.ended();
-    expect(peer.messages.all).toEqual(['read']);
-    expect(await app.outcomeOf(socket)).toMatchObject({ handshake: 'clean', acknowledged: true });
-  },
-);
-
-race(
-  'a Blob, which has to be read first, and what was sent after it arrive in order before the close',
-  { guarantee: 'G2', stock: 'passes' },
-  async () => {
-    const app = await startApp({ gateways: [Plain] });
-    const client = await WsClient.connect(app.url());
-    const socket = await app.gateway(Plain).socket();
-    for (const text of ['1', '2', '3']) {
-      // Its types know of no Blob.
-      socket.send(new Blob([text]) as never);
-      socket.send(`after ${text}`);
-    }
-    socket.close(4000, 'bye');
-    expect(await client.closed()).toEqual({ code: 4000, reason: 'bye' });
-    expect(client.messages.all).toEqual(['1', 'after 1', '2', 'after 2', '3', 'after 3']);
-  },
-);
-
-race(
-  'a send after the close fails its callback, and leaves nothing in bufferedAmount',
-  { guarantee: 'G3', stock: 'fails' },
-  async () => {
-    const app = await startApp({ gateways: [Plain] });
-    const peer = await RawPeer.connect(app.url(), { answersClose: false });
-    const socket = await app.gateway(Plain).socket();
-    socket.close(4000);
-    await peer.closed();
-    const called = new Tally<Error | null | undefined>();
-    for (let message = 0; message < 10; message++) {
-      socket.send(MESSAGE, (error) => called.add(error));
-      socket.send(MESSAGE);
-    }
-    await called.reached(10, 'callback of send()');
-    for (const error of called.all) expect(error).toBeInstanceOf(Error);
-    expect(socket.bufferedAmount).toBe(0);
-    expect(await app.service.send(socket, 'more')).toEqual({ status: 'refused', cause: 'closing' });
-    peer.close(4000);
-    await peer.ended();
-    await app.outcomeOf(socket);
-    expect(await app.service.send(socket, 'more')).toEqual({ status: 'refused', cause: 'closed' });
-    expect(app.met('send-after-close')).toBe(22);
-  },
-);
-
-race(
-  'a send to a client that has left is refused, and told',
-  { guarantee: 'G3', stock: 'untold' },
-  async () => {
-    const app = await startApp({ gateways: [Plain] });
-    const client = await WsClient.connect(app.url());
-    const socket = await app.gateway(Plain).socket();
-    client.close(1000);
-    await client.closed();
-    expect(await app.service.send(socket, 'more')).toEqual({
-      status: 'refused',
-      cause: 'peer-closed',
-    });
   },
 );

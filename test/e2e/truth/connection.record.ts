@@ -74,3 +74,6 @@ export interface ConnectionRecord {
   readonly peerClosed: boolean;
   readonly wire: WireFacts | undefined;
 }
+
+/** Compares what the two sides saw, and says what is not true. */
+export type Check = (record: ConnectionRecord, say: (text: string) => void) => void;

@@ -20,7 +20,18 @@ export function clientFrame(opcode: number, payload: Uint8Array | string = ''): 
   head[1] = 0x80 | (extended ? 126 : data.length);
   if (extended) head.writeUInt16BE(data.length, 2);
   const mask = randomBytes(4);
-  return Buffer.concat([head, mask, data.map((byte, index) => byte ^ mask[index % 4]!)]);
+  return Buffer.concat([head, mask, unmask(mask, data)]);
+}
+
+/** A frame of a server: whole, and not masked. */
+export function serverFrame(opcode: number, payload: Uint8Array | string, rsv1 = false): Buffer {
+  const data = Buffer.from(payload as string);
+  const head = Buffer.alloc(data.length > 65_535 ? 10 : data.length > 125 ? 4 : 2);
+  head[0] = 0x80 | (rsv1 ? 0x40 : 0) | opcode;
+  head[1] = head.length === 10 ? 127 : head.length === 4 ? 126 : data.length;
+  if (head.length === 4) head.writeUInt16BE(data.length, 2);
+  if (head.length === 10) head.writeBigUInt64BE(BigInt(data.length), 2);
+  return Buffer.concat([head, data]);
 }
 
 export function closePayload(code: number | undefined, reason = ''): Buffer {
@@ -31,7 +42,7 @@ export function closePayload(code: number | undefined, reason = ''): Buffer {
   return payload;
 }
 
-/** Splits what a server sends, uncompressed and unfragmented, into its frames. */
+/** Splits a stream of unfragmented frames, of either side, into its frames. */
 export class FrameReader {
   #bytes: Buffer = Buffer.alloc(0);
 
@@ -56,10 +67,19 @@ export class FrameReader {
       length = Number(bytes.readBigUInt64BE(2));
       start = 10;
     }
-    if (bytes.length < start + length) return undefined;
-    this.#bytes = bytes.subarray(start + length);
-    return { opcode: bytes[0]! & 0x0f, payload: bytes.subarray(start, start + length) };
+    const masked = (bytes[1]! & 0x80) !== 0;
+    const end = start + (masked ? 4 : 0) + length;
+    if (bytes.length < end) return undefined;
+    this.#bytes = bytes.subarray(end);
+    const payload = masked
+      ? unmask(bytes.subarray(start, start + 4), bytes.subarray(start + 4, end))
+      : bytes.subarray(start, end);
+    return { opcode: bytes[0]! & 0x0f, payload };
   }
+}
+
+function unmask(mask: Buffer, masked: Buffer): Buffer {
+  return Buffer.from(masked.map((byte, index) => byte ^ mask[index % 4]!));
 }
 
 /** RST in place of FIN; libuv has none for a stream that is shutting down, and never closes it. */

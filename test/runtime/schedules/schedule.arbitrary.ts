@@ -10,8 +10,9 @@ import {
 } from './schedule.types.js';
 
 const reaction = fc.oneof(
-  { weight: 6, arbitrary: fc.constant<Reaction>('nothing') },
-  { weight: 3, arbitrary: fc.constantFrom<Reaction>('send', 'close', 'ask') },
+  { weight: 20, arbitrary: fc.constant<Reaction>('nothing') },
+  { weight: 6, arbitrary: fc.constantFrom<Reaction>('send', 'ask') },
+  { weight: 2, arbitrary: fc.constant<Reaction>('close') },
   { weight: 1, arbitrary: fc.constant<Reaction>('terminate') },
 );
 const code = fc.nat({ max: CODES.length - 1 });
@@ -50,10 +51,9 @@ const server = fc.oneof(
       timeout: fc.constantFrom(0, 10, 500, 100_000),
     }),
   },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant('close' as const), code, options }) },
-  { weight: 1, arbitrary: simple('terminate') },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('close' as const), code, options }) },
   {
-    weight: 2,
+    weight: 3,
     arbitrary: fc.record({
       do: fc.constantFrom('whenReady' as const, 'onAbort' as const, 'onTold' as const),
       then: reaction,
@@ -90,7 +90,7 @@ const gateways: fc.Arbitrary<Command> = fc.oneof(
 /** What the peer does. */
 const peer: fc.Arbitrary<Command> = fc.oneof(
   {
-    weight: 8,
+    weight: 14,
     arbitrary: fc.record({
       do: fc.constant('peerSend' as const),
       handler: fc.constantFrom<HandlerKind>(
@@ -122,6 +122,7 @@ const peer: fc.Arbitrary<Command> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('peerClose' as const), code }) },
   { weight: 1, arbitrary: simple('peerEnd', 'peerReset', 'peerBreaks') },
+  { weight: 1, arbitrary: simple('terminate') },
 );
 
 /** What passes. */
@@ -152,12 +153,13 @@ const passing: fc.Arbitrary<Command> = fc.oneof(
 );
 
 const setting: fc.Arbitrary<Setting> = fc.record({
+  network: fc.constantFrom('starved' as const, 'follows time' as const, 'prompt' as const),
   highWaterMark: fc.constantFrom(1, 20, 100, 1_000, 100_000),
   kernelBuffer: fc.constantFrom(3, 30, 200, 1_000, 1_000_000),
   maxPendingBytes: fc.constantFrom(1, 50, 100_000),
   handlers: fc.constantFrom('abort' as const, 'finish' as const),
   acknowledge: fc.boolean(),
-  hooks: fc.constantFrom(0, 0, 0, 1, 2),
+  hooks: fc.constantFrom(0, 0, 0, 0, 1, 2),
   peer: fc.record({
     answersPings: fc.constantFrom(true, true, true, false),
     answersClose: fc.constantFrom(true, true, true, false),

@@ -138,8 +138,6 @@ function* handlers({
   if (!owner.signal.aborted) yield 'G8 the signal is not aborted';
   if (subjects.some(({ observed }) => observed)) yield 'G8 an Observable is still subscribed to';
   if (owner.inFlight !== 0) yield `G8 ${owner.inFlight} handlers count as in flight`;
-  void phases;
-  void connected;
 }
 
 function* remains(world: World): Iterable<string> {

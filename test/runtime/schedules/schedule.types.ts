@@ -53,6 +53,8 @@ export type Command =
   | { readonly do: 'onTold'; readonly then: Reaction };
 
 export interface Setting {
+  /** When the sockets do what they do on their own, beside the commands that make them. */
+  readonly network: 'starved' | 'follows time' | 'prompt';
   readonly highWaterMark: number;
   readonly kernelBuffer: number;
   readonly maxPendingBytes: number;

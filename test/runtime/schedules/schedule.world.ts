@@ -143,6 +143,13 @@ export class World {
   }
 
   perform(command: Command): void {
+    this.#perform(command);
+    const { network } = this.#setting;
+    const timePassed = command.do === 'advance' || command.do === 'advanceToTimer';
+    if (network === 'prompt' || (network === 'follows time' && timePassed)) this.connected.io.run();
+  }
+
+  #perform(command: Command): void {
     const { clock, io, peer } = this.connected;
     switch (command.do) {
       case 'send':
@@ -408,6 +415,5 @@ export class World {
       this.peerClosedAt ??= peer.messages.length;
       peerClose(code, reason);
     };
-    void this.#setting;
   }
 }

@@ -105,12 +105,14 @@ export class FakePort implements SocketPort {
 
   send(data: MessageData, options: MessageOptions | undefined, written: Written): void {
     if (this.connecting) throw new Error('The socket is not open yet.');
+    const message = data instanceof Blob ? undefined : messageOf(data, options ?? {});
     if (!this.writable) {
       this.schedule(() => written(new Error('The socket is not open.')), 'written');
-      return;
+    } else if (message) {
+      this.#write(message, written);
+    } else {
+      this.#sendBlob(data as Blob, options, written);
     }
-    if (data instanceof Blob) this.#sendBlob(data, options, written);
-    else this.#write(messageOf(data, options ?? {}), written);
   }
 
   ping(payload: Buffer): void {

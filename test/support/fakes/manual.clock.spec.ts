@@ -86,6 +86,21 @@ describe('a manual clock', () => {
     expect(fired).toEqual(['first']);
   });
 
+  test('a timer that is set for the tiny rest of a sum fires later, not at once and for ever', () => {
+    const clock = new ManualClock();
+    clock.advance(99.8 + 0.1);
+    const fired: number[] = [];
+    const again = (): void => {
+      fired.push(clock.monotonic());
+      if (fired.length < 100) clock.setTimer(Number.EPSILON, again);
+    };
+    clock.setTimer(Number.EPSILON, again);
+    clock.advance(0.01);
+    expect(fired.length).toBeGreaterThan(1);
+    expect(fired.length).toBeLessThan(20);
+    expect(new Set(fired).size).toBe(fired.length);
+  });
+
   test('the end of the macrotask is where a test says; what is added there waits for the next', () => {
     const clock = new ManualClock();
     const ended: string[] = [];

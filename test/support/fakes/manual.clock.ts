@@ -5,6 +5,12 @@ interface PendingTimer {
   readonly callback: () => void;
 }
 
+/**
+ * Timers are exact to a part of a millisecond that a float holds exactly: one that is set for the
+ * tiny rest of a sum would else fire at the moment at which it was set, and so on for ever.
+ */
+const STEPS_PER_MS = 1024;
+
 /** Somewhere in 2030, and far from `monotonic()`, so that mixing the two up shows. */
 const WALL_CLOCK_START = Date.UTC(2030, 0, 1);
 const MONOTONIC_START = 1_000;
@@ -29,7 +35,7 @@ export class ManualClock implements Clock {
   }
 
   setTimer(ms: number, callback: () => void): Timer {
-    const timer = { at: this.#elapsed + Math.max(0, ms), callback };
+    const timer = { at: this.#dueIn(ms), callback };
     const later = this.#timers.findIndex(({ at }) => at > timer.at);
     this.#timers.splice(later === -1 ? this.#timers.length : later, 0, timer);
     return {
@@ -38,6 +44,12 @@ export class ManualClock implements Clock {
         if (index !== -1) this.#timers.splice(index, 1);
       },
     };
+  }
+
+  #dueIn(ms: number): number {
+    if (!(ms > 0)) return this.#elapsed;
+    const due = Math.ceil((this.#elapsed + ms) * STEPS_PER_MS) / STEPS_PER_MS;
+    return Math.max(due, this.#elapsed + 1 / STEPS_PER_MS);
   }
 
   afterMacrotask(callback: () => void): void {

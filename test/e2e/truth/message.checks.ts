@@ -1,0 +1,116 @@
+import type { SendOutcome } from '../../../src/index.js';
+import type { Check, Sent } from './connection.record.js';
+import type { Received } from './messages.js';
+
+function outcomeText(outcome: SendOutcome): string {
+  return [outcome.status, 'cause' in outcome && outcome.cause, 'sent' in outcome && outcome.sent]
+    .filter(Boolean)
+    .join(' ');
+}
+
+function name(sent: Sent): string {
+  return `message ${sent.n} (${sent.via})`;
+}
+
+function numbersOf(received: readonly Received[]): Set<number | undefined> {
+  return new Set(received.map(({ n }) => n));
+}
+
+const arrivedOnceAndInOrder: Check = ({ received, sent }, say) => {
+  const byNumber = new Map(sent.map((message) => [message.n, message]));
+  let last = 0;
+  for (const { n, length, binary, intact } of received) {
+    if (n === undefined) continue;
+    if (n === last) say(`message ${n} arrived twice`);
+    else if (n < last) say(`message ${n} arrived after ${last}`);
+    last = n;
+    const message = byNumber.get(n);
+    if (!message) say(`message ${n} was never sent`);
+    else if (length !== message.length || binary !== message.binary || !intact) {
+      say(`${name(message)} arrived changed: ${length} bytes, binary ${binary}`);
+    }
+  }
+};
+
+const eachSendToldOnce: Check = ({ sent }, say) => {
+  for (const message of sent) {
+    const { length } = message.outcomes;
+    if (message.promised && length !== 1) say(`${name(message)} was told ${length} outcomes`);
+  }
+};
+
+const nothingGivenUpArrives: Check = ({ sent, received }, say) => {
+  const arrived = numbersOf(received);
+  for (const message of sent) {
+    if (!arrived.has(message.n)) continue;
+    if (message.accepted === false) say(`${name(message)} was refused, and arrived`);
+    for (const outcome of message.outcomes) {
+      if (outcome.status === 'lost' && outcome.sent === 'no') {
+        say(`${name(message)} was ${outcomeText(outcome)}, and arrived`);
+      }
+    }
+  }
+};
+
+const nothingAcknowledgedIsUnread: Check = (record, say) => {
+  const { sent, received, questions, outcome } = record;
+  const arrived = numbersOf(received);
+  const unread = sent.filter(({ n, accepted }) => accepted && !arrived.has(n));
+  for (const message of unread) {
+    if (message.outcomes.some(({ status }) => status === 'acknowledged')) {
+      say(`${name(message)} was acknowledged, but its user never had it`);
+    }
+    for (const { upTo, answer } of questions) {
+      if (answer && message.n <= upTo) {
+        say(`acknowledged() was true after ${upTo}, but the user never had ${name(message)}`);
+      }
+    }
+    if (outcome?.acknowledged) say(`all was acknowledged, but the user never had ${name(message)}`);
+  }
+};
+
+const outcomesOfTheirKind: Check = ({ sent }, say) => {
+  for (const { outcomes, acknowledge, n } of sent) {
+    for (const outcome of outcomes) {
+      const right =
+        outcome.status === (acknowledge ? 'acknowledged' : 'written') ||
+        outcome.status === 'refused' ||
+        outcome.status === 'lost';
+      if (!right) say(`message ${n} was ${outcomeText(outcome)}, which nobody asked for`);
+    }
+  }
+};
+
+/** accepted = written + lost. */
+const numbersAddUp: Check = ({ sent, unnumbered, outcome }, say) => {
+  if (!outcome) return;
+  const least = sent.filter(({ accepted }) => accepted).length;
+  const most = least + unnumbered + sent.filter(({ accepted }) => accepted === undefined).length;
+  const total = outcome.written + outcome.lost;
+  if (total < least || total > most) {
+    say(`${outcome.written} written and ${outcome.lost} lost, of ${least} to ${most} accepted`);
+  }
+  const had = (status: SendOutcome['status'], acknowledge: boolean): number =>
+    sent.filter(
+      (message) =>
+        message.acknowledge === acknowledge &&
+        message.outcomes.some((settled) => settled.status === status),
+    ).length;
+  if (had('written', false) + had('acknowledged', true) > outcome.written) {
+    say(`${outcome.written} written, but more senders were told so`);
+  }
+  if (had('lost', false) > outcome.lost) say(`${outcome.lost} lost, but more senders were told so`);
+  if (outcome.acknowledged && outcome.lost > 0) say('all acknowledged, and something lost');
+  const undone = [outcome.written, outcome.lost, outcome.refusedReplies, outcome.durationMs];
+  if (undone.some((number) => !(number >= 0))) say(`a negative number among ${undone.join(', ')}`);
+};
+
+/** What became of each message. */
+export const MESSAGE_CHECKS: readonly Check[] = [
+  arrivedOnceAndInOrder,
+  eachSendToldOnce,
+  nothingGivenUpArrives,
+  nothingAcknowledgedIsUnread,
+  outcomesOfTheirKind,
+  numbersAddUp,
+];
