@@ -5,7 +5,7 @@ export default {
   testRunnerNodeArgs: ['--experimental-vm-modules', '--expose-gc'],
   jest: {
     configFile: 'jest.config.js',
-    config: { testMatch: ['<rootDir>/test/core/**/*.spec.ts'] },
+    config: { testMatch: ['<rootDir>/test/core/*.spec.ts'] },
   },
   coverageAnalysis: 'perTest',
   ignorePatterns: ['build', 'dist', 'docs', 'examples', 'bench', 'coverage', 'test/nest-11'],
