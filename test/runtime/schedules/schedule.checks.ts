@@ -122,14 +122,7 @@ function* bounds({ connected }: World): Iterable<string> {
   if (durationMs > BUDGETS.cap + BUDGETS.handshake) yield `G5 it took ${durationMs} ms`;
 }
 
-function* handlers({
-  started,
-  peerSent,
-  owner,
-  subjects,
-  phases,
-  connected,
-}: World): Iterable<string> {
+function* handlers({ started, peerSent, owner, subjects }: World): Iterable<string> {
   for (const [index, { text, phase, hooksPending }] of started.entries()) {
     if (text !== peerSent[index]) yield `G7 ${text} started where ${peerSent[index]} was due`;
     if (!PHASE_FACTS[phase].dispatches) yield `G8 ${text} started in ${phase}`;
