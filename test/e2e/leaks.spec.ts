@@ -47,7 +47,7 @@ class Gate {
 
   @SubscribeMessage('ticks')
   ticks(): unknown {
-    return interval(240_000).pipe(map((tick) => ({ event: 'tick', tick })));
+    return interval(60_000).pipe(map((tick) => ({ event: 'tick', tick })));
   }
 
   @SubscribeMessage('end')
