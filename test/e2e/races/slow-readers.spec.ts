@@ -73,7 +73,7 @@ race(
   async () => {
     const app = await startApp({
       gateways: [Feed],
-      options: { close: { flushTimeout: TIMEOUT_MS, handshakeTimeout: 5_000 } },
+      options: { close: { flushTimeout: 2 * TIMEOUT_MS, handshakeTimeout: 5_000 } },
     });
     const peer = await RawPeer.connect(app.url());
     const socket = await app.gateway(Feed).socket();
