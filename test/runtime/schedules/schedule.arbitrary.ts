@@ -45,6 +45,11 @@ const server = fc.oneof(
   },
   { weight: 4, arbitrary: simple('post', 'sendUnsendable', 'post') },
   {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('ping' as const), bytes: fc.nat({ max: 120 }) }),
+  },
+  { weight: 1, arbitrary: simple('pause') },
+  {
     weight: 3,
     arbitrary: fc.record({
       do: fc.constant('ask' as const),
@@ -139,6 +144,13 @@ const passing: fc.Arbitrary<Command> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.record({
+      do: fc.constant('settleIoBut' as const),
+      kind: fc.constantFrom('written' as const, 'written' as const, 'arrival' as const),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
       do: fc.constant('advance' as const),
       ms: fc.constantFrom(0, 1, 50, 80, 100, 299, 300, 399, 400, 500, 1_000),
     }),
@@ -166,6 +178,7 @@ const setting: fc.Arbitrary<Setting> = fc.record({
     discardsAfterClose: fc.boolean(),
     paused: fc.constantFrom(false, false, true),
   }),
+  ending: fc.constantFrom('as it is' as const, 'with a good peer' as const),
   resets: fc.boolean(),
   stuck: fc.constantFrom(false, false, false, false, false, false, false, true),
 });

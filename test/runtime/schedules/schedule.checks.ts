@@ -1,6 +1,6 @@
 import { TABLE } from '../../../src/core/connection.table.js';
 import { PHASE_FACTS } from '../../../src/core/connection.phases.js';
-import { decidingRequest } from '../../../src/core/close-request.js';
+import type { CloseRequest } from '../../../src/core/close-request.js';
 import type { Frame } from '../../support/fakes/frames.js';
 import type { World } from './schedule.world.js';
 import { BUDGETS } from './schedule.types.js';
@@ -103,8 +103,10 @@ function* closes(world: World): Iterable<string> {
   const { closeFrame } = peer;
   if (closeFrame && outcome.initiator === 'server') {
     const early = context.requests.slice(0, requestsAtClose);
-    const decided = early[decidingRequest(early)]!;
-    if (closeFrame.code !== (decided.code ?? 1005)) yield `G4 ${closeFrame.code} was written`;
+    const [decided] = early.toSorted((a, b) => b.precedence - a.precedence) as [CloseRequest];
+    if (closeFrame.code !== (decided.code ?? 1005) || closeFrame.reason !== decided.reason) {
+      yield `G4 ${closeFrame.code} ${closeFrame.reason} was written, not ${decided.reason}`;
+    }
   }
   if (closeFrame && outcome.initiator !== 'server' && closeFrame.reason !== 'peer') {
     if (closeFrame.code !== 1005) yield 'G4 the peer is answered with another code';
@@ -151,7 +153,10 @@ export function violations(world: World): string[] {
   return CHECKS.flatMap((check) => [...check(world)]);
 }
 
-/** After each command: where replies are refused, handlers are told so (G8). */
-export function isAbortDue(world: World): boolean {
-  return !PHASE_FACTS[world.phase].accepts;
+/** What must hold after each command, too. */
+export function momentaryViolations({ phase, owner, connected }: World): string[] {
+  const broken: string[] = [];
+  if (!PHASE_FACTS[phase].accepts && !owner.signal.aborted) broken.push(`G8 running in ${phase}`);
+  if (!owner.live && connected.port.paused) broken.push(`G7 paused in ${phase}`);
+  return broken;
 }

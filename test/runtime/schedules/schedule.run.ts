@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { inspect } from 'node:util';
 import { schedules } from './schedule.arbitrary.js';
-import { isAbortDue, violations } from './schedule.checks.js';
+import { momentaryViolations, violations } from './schedule.checks.js';
 import type { Schedule } from './schedule.types.js';
 import { World } from './schedule.world.js';
 
@@ -26,10 +26,9 @@ async function ended({ setting, commands }: Schedule): Promise<World> {
     world.perform(command);
     // oxlint-disable-next-line no-await-in-loop
     await microtasks();
-    if (isAbortDue(world) && !world.owner.signal.aborted) {
-      world.faults.push(`G8 not aborted in ${world.phase}`);
-    }
+    world.faults.push(...momentaryViolations(world));
   }
+  if (world.mayFinishWell) world.finishWell();
   world.finish();
   await microtasks();
   world.connected.turn();

@@ -24,6 +24,11 @@ export type Command =
   | { readonly do: 'endMacrotask' }
   | { readonly do: 'io'; readonly kind: TaskKind; readonly count: number }
   | { readonly do: 'settleIo' }
+  /** All but one kind, such as pongs that are faster than the callbacks of what they prove read. */
+  | { readonly do: 'settleIoBut'; readonly kind: TaskKind }
+  /** Control frames that nobody waits for, such as a heartbeat's. */
+  | { readonly do: 'ping'; readonly bytes: number }
+  | { readonly do: 'pause' }
   | { readonly do: 'advance'; readonly ms: number }
   /** To a moment at which a timer fires, or just before it. */
   | { readonly do: 'advanceToTimer'; readonly just: 'before' | 'at' }
@@ -68,6 +73,8 @@ export interface Setting {
     readonly discardsAfterClose: boolean;
     readonly paused: boolean;
   };
+  /** How a connection ends that lives through all of it: a good peer must get everything. */
+  readonly ending: 'as it is' | 'with a good peer';
   /** A destroyed socket takes what the peer has not read with it. */
   readonly resets: boolean;
   /** A destroyed socket is never reported closed. */

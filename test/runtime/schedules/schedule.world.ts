@@ -5,6 +5,7 @@ import type { CloseOutcome, SendOutcome } from '../../../src/core/outcomes.js';
 import type { CloseOptions } from '../../../src/runtime/connection.js';
 import type { Owner } from '../../../src/runtime/owner.js';
 import type { Settle } from '../../../src/runtime/outbox.js';
+import type { TaskKind } from '../../support/fakes/task.queue.js';
 import { Connected, deferred, type Deferred } from '../harness.js';
 import {
   BUDGETS,
@@ -21,6 +22,7 @@ export interface Sent {
   readonly accepted: boolean;
   /** It was sent before the macrotask of the close was over, by somebody who may. */
   readonly inGrace: boolean;
+  readonly acknowledge: boolean;
   readonly waited: boolean;
   readonly outcomes: SendOutcome[];
 }
@@ -44,6 +46,8 @@ export interface Started {
 interface Inner {
   context: ConnectionContext;
 }
+
+const TASK_KINDS: readonly TaskKind[] = ['reading', 'arrival', 'written'];
 
 const GATEWAYS = [{ name: 'First' }, { name: 'Second' }];
 
@@ -77,6 +81,8 @@ export class World {
   readonly faults: string[] = [];
 
   #grace = false;
+  #peerLeft = false;
+  #pingsIgnored = false;
   /** How often user code acted where it was called. */
   reactions = 0;
   #hooks: { name: string }[];
@@ -112,6 +118,7 @@ export class World {
       discardsAfterClose: habits.discardsAfterClose,
     });
     if (habits.paused) peer.pause();
+    this.#pingsIgnored = !habits.answersPings;
     port.resets = setting.resets;
     port.stuck = setting.stuck;
     this.#watchSends();
@@ -150,7 +157,7 @@ export class World {
   }
 
   #perform(command: Command): void {
-    const { clock, io, peer } = this.connected;
+    const { clock, io, peer, port } = this.connected;
     switch (command.do) {
       case 'send':
         this.#send(command.bytes, command.acknowledge, command.then);
@@ -178,6 +185,15 @@ export class World {
         break;
       case 'settleIo':
         io.run();
+        break;
+      case 'settleIoBut':
+        for (const kind of TASK_KINDS) if (kind !== command.kind) io.run(kind);
+        break;
+      case 'ping':
+        port.ping(Buffer.alloc(command.bytes));
+        break;
+      case 'pause':
+        if (this.owner.live) port.pause();
         break;
       case 'advance':
         clock.advance(command.ms);
@@ -207,18 +223,22 @@ export class World {
         for (const frame of peer.frames) if (frame.type === 'ping') peer.pong(frame.payload);
         break;
       case 'peerAnswersPings':
+        this.#pingsIgnored ||= !command.answers;
         peer.habits.answersPings = command.answers;
         break;
       case 'peerClose':
         peer.close(CODES[command.code] ?? 1005, 'peer');
         break;
       case 'peerEnd':
+        this.#peerLeft = true;
         peer.end();
         break;
       case 'peerReset':
+        this.#peerLeft = true;
         peer.reset();
         break;
       case 'peerBreaks':
+        this.#peerLeft = true;
         peer.breakProtocol();
         break;
       case 'hookSettles': {
@@ -265,6 +285,50 @@ export class World {
     }
   }
 
+  /** The peer has become a good one, and all that it was to get and to answer must be so. */
+  finishWell(): void {
+    const { io, peer, port, told } = this.connected;
+    this.reactions = MOST_REACTIONS;
+    Object.assign(peer.habits, {
+      answersPings: true,
+      answersClose: true,
+      discardsAfterClose: false,
+    });
+    for (const gateway of this.#hooks.splice(0)) this.owner.settleHook(gateway);
+    port.resume();
+    peer.resume();
+    io.run();
+    if (this.owner.queuedBytes > 0) this.faults.push('messages wait for nothing');
+    if (port.bufferedAmount > 0) this.faults.push('the socket is not flushed');
+    for (const { text, accepted, acknowledge, waited, outcomes } of this.sent) {
+      if (!accepted || !waited) continue;
+      const status = outcomes[0]?.status ?? 'pending';
+      const expected = acknowledge ? 'acknowledged' : 'written';
+      if (status !== expected && !(acknowledge && this.#pingsIgnored)) {
+        this.faults.push(`G3 ${text} is ${status} where it should be ${expected}`);
+      }
+    }
+    for (const bytes of [500, 5, 50]) this.#send(bytes, true, 'nothing');
+    this.#close(4000, { handlers: 'abort' });
+    this.connected.turn();
+    const { outcome } = told;
+    const well = outcome?.handshake === 'clean' && outcome.acknowledged && outcome.lost === 0;
+    if (!well || outcome.durationMs > 0) {
+      this.faults.push(`a close with a good peer goes ill: ${JSON.stringify(outcome)}`);
+    }
+  }
+
+  /** It lives, and so does the peer. */
+  get mayFinishWell(): boolean {
+    return (
+      this.#setting.ending === 'with a good peer' &&
+      this.owner.live &&
+      this.connected.port.writable &&
+      this.peerClosedAt === undefined &&
+      !this.#peerLeft
+    );
+  }
+
   /** Lets it end: by what is under way, and if nothing is, by a close. */
   finish(): void {
     const { clock, io, told } = this.connected;
@@ -274,7 +338,6 @@ export class World {
       else if (!told.outcome) clock.advance(clock.nextTimerIn ?? 0);
     }
     // What is late must not matter.
-    this.connected.port.stuck = false;
     for (const { deferred: late } of this.started) late?.resolve('late');
     for (const subject of this.subjects) subject.next('late');
     for (const gateway of this.#hooks) this.owner.settleHook(gateway);
@@ -392,7 +455,8 @@ export class World {
         settle?.(outcome);
       };
       const accepted = submit(data, options, waited ? tell : undefined);
-      this.sent.push({ text, accepted, inGrace, waited, outcomes });
+      const acknowledge = options?.acknowledge === true;
+      this.sent.push({ text, accepted, inGrace, acknowledge, waited, outcomes });
       return accepted;
     };
   }

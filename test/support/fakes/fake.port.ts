@@ -265,12 +265,11 @@ export class FakePort implements SocketPort {
     if (this.resets) this.out.destroyWithReset(error);
     else this.out.destroy(error);
     this.into.destroyWithReset(error);
-    this.#closed();
+    if (!this.stuck) this.#closed();
   }
 
   #closed(): void {
     this.#destroyed = true;
-    if (this.stuck) return;
     this.schedule(() => {
       if (this.#state === 'closed') return;
       this.#state = 'closed';
