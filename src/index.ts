@@ -23,6 +23,8 @@ export type {
   SendOptions,
 } from './runtime/connection.js';
 export { ConnectionClosingError } from './runtime/handler-calls.js';
+export type { DrainPhase } from './core/drain.js';
+export type { DrainProgress, DrainReport, SlowClose } from './runtime/drain.js';
 export type { RaceDetail, SendTotals } from './runtime/lifecycle.observer.js';
 export type { CloseTimes, LifecycleReport } from './runtime/lifecycle.report.js';
 export type { MessageData } from './runtime/socket.port.js';
@@ -32,10 +34,16 @@ export { ConnectionRejectedException } from './nest/connection-rejected.exceptio
 export { ConnectionSignal, CurrentConnection } from './nest/connection.decorators.js';
 export type { LifecycleEvent } from './nest/lifecycle.events.js';
 export { SafeCloseModule } from './nest/safe-close.module.js';
+export type { OnGatewayDrain } from './nest/on-gateway-drain.js';
 export type {
+  Authorize,
   ConnectionPolicyOptions,
   MessageSerializer,
+  Platform,
   SafeCloseOptions,
+  ShutdownOptions,
 } from './nest/safe-close.options.js';
 export { SafeCloseService, type Client } from './nest/safe-close.service.js';
+export type { DrainOptions } from './nest/shutdown.js';
+export type { CloseSummary, Target } from './nest/target.js';
 export { SafeCloseWsAdapter } from './nest/safe-close.ws-adapter.js';

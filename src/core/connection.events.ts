@@ -18,6 +18,8 @@ export type ConnectionEvent =
   | { readonly type: 'peerClosed'; readonly frame: CloseFrame }
   /** The peer ended its side of the socket (FIN). Ours can still be written to. */
   | { readonly type: 'peerEnded' }
+  /** The peer has given no sign of life in time. */
+  | { readonly type: 'peerLost' }
   /** The socket is gone. */
   | { readonly type: 'socketClosed' }
   /** The macrotask in which `await-macrotask` was performed is over. */

@@ -133,6 +133,13 @@ export const TABLE: readonly Row[] = [
   },
   {
     from: LIVE,
+    on: 'peerLost',
+    to: 'closing.terminate',
+    notes: ['initiator:network'],
+    effects: ['tell:peer-lost', 'discard-waiting', 'abort-handlers', 'destroy-socket'],
+  },
+  {
+    from: LIVE,
     on: 'terminateRequested',
     to: 'closing.terminate',
     notes: ['initiator:server', 'terminated'],

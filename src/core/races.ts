@@ -24,6 +24,8 @@ export const RACE_LEVELS = {
   'early-message': 'expected',
   /** A message came after closing had begun, or waited when it did: no handler was started. */
   'message-after-close': 'expected',
+  /** A message came while the server drains: no handler was started. */
+  'message-while-draining': 'expected',
   /** An event of the socket came after the connection had ended. */
   'late-socket-event': 'expected',
   /** A code or reason that RFC 6455 does not let an endpoint send; mended. */
@@ -32,8 +34,14 @@ export const RACE_LEVELS = {
   unserializable: 'unexpected',
   /** `handleConnection`, `handleDisconnect` or another hook threw or rejected. */
   'hook-rejection': 'unexpected',
+  /** A hook had to wait for something that did not end in time, and began all the same. */
+  'hook-timeout': 'unexpected',
   /** `handleConnection` had not settled in time. */
   'ready-timeout': 'unexpected',
+  /** There were too many connections of one identity, and this one was closed. */
+  'session-excess': 'expected',
+  /** `identify()` or `expiresAt()` got something that is no identity or no date. */
+  'invalid-session': 'unexpected',
   /** A handler's error passed every exception filter. */
   'handler-error': 'unexpected',
   /** Handlers had not ended in time; their replies are refused. */
@@ -42,6 +50,8 @@ export const RACE_LEVELS = {
   'flush-timeout': 'unexpected',
   /** The peer did not answer our close frame, or the socket did not end, in time. */
   'handshake-timeout': 'expected',
+  /** The peer answered no heartbeat and gave no other sign of life in time: given up as lost. */
+  'peer-lost': 'expected',
   /** The peer sent a frame that breaks RFC 6455, or one too large. */
   'protocol-error': 'unexpected',
   /** A message that the parser could not read. */

@@ -36,8 +36,8 @@ function lifecycleOf(owner: Owner, next: CallHandler): Observable<unknown> {
   return new Observable((subscriber) => {
     const start = (): void => {
       if (subscriber.closed) return;
-      if (!owner.live) {
-        owner.tell('message-after-close');
+      if (!owner.live || !owner.dispatching) {
+        owner.tell(owner.live ? 'message-while-draining' : 'message-after-close');
         subscriber.complete();
         return;
       }

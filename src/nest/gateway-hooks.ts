@@ -1,8 +1,6 @@
-import { WsException } from '@nestjs/websockets';
-import { INTERNAL_ERROR, POLICY_VIOLATION } from '../core/close-code.js';
 import type { Owner } from '../runtime/owner.js';
 import { observationOf, ownerOf } from '../ws/ownership.js';
-import { ConnectionRejectedException } from './connection-rejected.exception.js';
+import { onHookError } from './hook.errors.js';
 
 type Hook = (this: object, client: unknown, ...args: unknown[]) => unknown;
 type HookName = 'handleConnection' | 'handleDisconnect';
@@ -15,67 +13,56 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value;
 }
 
-/** With what code and reason a rejection closes; nothing internal gets into the reason. */
-function rejectionOf(error: unknown): { code: number; reason: string; expected: boolean } {
-  if (error instanceof ConnectionRejectedException) {
-    return { code: error.code, reason: error.reason, expected: true };
-  }
-  if (error instanceof WsException) {
-    const given = error.getError();
-    return {
-      code: POLICY_VIOLATION,
-      reason: typeof given === 'string' ? given : error.message,
-      expected: true,
-    };
-  }
-  return { code: INTERNAL_ERROR, reason: '', expected: false };
-}
-
-/** It stopped as the connection's signal told it to; Node's own functions put that into `cause`. */
-function heedsSignal({ signal }: Owner, error: unknown): boolean {
-  if (!signal.aborted) return false;
-  const { cause } = Object(error) as { cause?: unknown };
-  return error === signal.reason || cause === signal.reason;
-}
-
-function onHookError(owner: Owner, gateway: string, hook: HookName, error: unknown): void {
-  const { code, reason, expected } = rejectionOf(error);
-  if (hook === 'handleDisconnect' || !(expected || heedsSignal(owner, error))) {
-    owner.tell('hook-rejection', {
-      message:
-        `${hook} of ${gateway} failed. In handleConnection, throw a ConnectionRejectedException ` +
-        'to close with a code of your own.',
-      error,
-    });
-  }
-  if (hook === 'handleConnection') owner.reject(code, reason);
-}
-
 /**
- * Runs a hook so that the owner knows when it settles, and nothing it throws gets into Nest, which
- * would drop it unhandled and end the process.
+ * Runs `handleConnection` so that the owner knows when it settles, and nothing it throws gets into
+ * Nest, which would drop it unhandled and end the process.
  */
-function runHook(
-  owner: Owner,
-  gateway: GatewayClass,
-  hook: HookName,
-  call: () => unknown,
-): unknown {
-  const connecting = hook === 'handleConnection';
-  if (connecting) owner.beginHook(gateway);
+function connect(owner: Owner, gateway: GatewayClass, call: () => unknown): unknown {
+  owner.beginHook(gateway);
+  const settle = (): void => owner.settleHook(gateway);
+  const fail = (error: unknown): void => {
+    onHookError(owner, `handleConnection of ${gateway.name}`, error);
+    settle();
+  };
   try {
     const result = call();
-    if (isThenable(result)) {
-      return Promise.resolve(result).then(
-        () => connecting && owner.settleHook(gateway),
-        (error: unknown) => onHookError(owner, gateway.name, hook, error),
-      );
-    }
-    if (connecting) owner.settleHook(gateway);
+    if (isThenable(result)) return Promise.resolve(result).then(settle, fail);
+    settle();
   } catch (error) {
-    onHookError(owner, gateway.name, hook, error);
+    fail(error);
   }
   return undefined;
+}
+
+/** The hook of a connection that another one must leave first; not at all where it ends before. */
+async function connectLater(
+  owner: Owner,
+  held: Promise<void>,
+  gateway: GatewayClass,
+  call: () => unknown,
+): Promise<void> {
+  owner.expectHook(gateway);
+  await held;
+  if (owner.live) await connect(owner, gateway, call);
+  else owner.neverBegun(gateway);
+}
+
+function disconnect(owner: Owner, gateway: GatewayClass, call: () => unknown): void {
+  const fail = (error: unknown): void => {
+    owner.tell('hook-rejection', {
+      message: `handleDisconnect of ${gateway.name} failed.`,
+      error,
+    });
+  };
+  owner.disconnect(gateway, () => {
+    try {
+      const result = call();
+      return isThenable(result) ? Promise.resolve(result).catch(fail) : undefined;
+    } catch (error) {
+      fail(error);
+      return undefined;
+    }
+  });
 }
 
 /** Makes the owners of clients whose adapter is not ours. */
@@ -108,7 +95,11 @@ function wrapHook(target: object, hook: HookName, gateway: GatewayClass): void {
     const observation = observationOf(client);
     if (observation) return observation.watchHook(call);
     const owner = ownerOf(client) ?? makeOwner(gateway, this, [client, ...args]);
-    return owner ? runHook(owner, gateway, hook, call) : call();
+    if (!owner) return call();
+    if (hook === 'handleDisconnect') return disconnect(owner, gateway, call);
+    return owner.held
+      ? connectLater(owner, owner.held, gateway, call)
+      : connect(owner, gateway, call);
   };
   Object.defineProperty(wrapped, WRAPPED, { value: true });
   Object.defineProperty(target, hook, { value: wrapped, writable: true, configurable: true });

@@ -25,6 +25,8 @@ export interface ServerGateways {
   readonly policy: ConnectionPolicyValues;
   /** Gateways whose `handleConnection` Nest calls later, once their instance has been made. */
   readonly requestScoped: readonly GatewayClass[];
+  /** Those that have one instance for all clients; made by the time a client connects. */
+  readonly instances: () => readonly object[];
 }
 
 const HOOKS = ['handleConnection', 'handleDisconnect'];
@@ -67,9 +69,11 @@ export class Gateways {
     return included;
   }
 
-  policyOf(gateway: GatewayClass, base: ConnectionPolicyValues): ConnectionPolicyValues {
+  /** Those that share a server and path with this one. */
+  beside(gateway: GatewayClass, base: ConnectionPolicyValues): ServerGateways {
     const found = this.#all().find(({ type }) => type === gateway);
-    return found ? this.behind(found.port, found.path, base).policy : base;
+    if (found) return this.behind(found.port, found.path, base);
+    return { policy: base, requestScoped: [], instances: () => [] };
   }
 
   /** The gateways that share a server and path share its connections, and so a policy. */
@@ -95,7 +99,11 @@ export class Gateways {
           'handleConnection' in type.prototype && !wrapper.isDependencyTreeStatic(),
       )
       .map(({ type }) => type);
-    return { policy, requestScoped };
+    const instances = (): object[] =>
+      gateways
+        .filter(({ wrapper }) => wrapper.isDependencyTreeStatic())
+        .flatMap(({ wrapper }) => wrapper.instance ?? []);
+    return { policy, requestScoped, instances };
   }
 
   #all(): Gateway[] {

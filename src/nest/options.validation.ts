@@ -1,7 +1,16 @@
+import { isSendableCloseCode } from '../core/close-code.js';
+import { fitReason } from '../core/close-reason.js';
 import { InvalidOptionsError, type OptionFault } from '../core/errors.js';
 import { MAX_TIMER_MS } from '../runtime/clock.js';
-import { DEFAULT_POLICY, type ConnectionPolicyValues } from '../runtime/connection.policy.js';
-import type { ConnectionPolicyOptions, SafeCloseOptions } from './safe-close.options.js';
+import {
+  DEFAULT_POLICY,
+  type ConnectionPolicyValues,
+  type HeartbeatPolicy,
+} from '../runtime/connection.policy.js';
+import { PLATFORM_PRESETS } from './platform.presets.js';
+import { isTrust } from './proxy.trust.js';
+import type { ConnectionPolicyOptions, Platform, SafeCloseOptions } from './safe-close.options.js';
+import { DEFAULT_SHUTDOWN, type ShutdownValues } from './shutdown.values.js';
 
 interface Rule {
   readonly expected: string;
@@ -17,6 +26,18 @@ const bytes: Rule = {
   expected: 'a whole number of bytes, at least 1',
   accepts: (value) => Number.isSafeInteger(value) && Number(value) >= 1,
 };
+const milliseconds0: Rule = {
+  expected: `a whole number of milliseconds from 0 to ${MAX_TIMER_MS}`,
+  accepts: (value) => value === 0 || milliseconds.accepts(value),
+};
+const count: Rule = {
+  expected: 'a whole number, at least 1',
+  accepts: (value) => Number.isSafeInteger(value) && Number(value) >= 1,
+};
+const callback: Rule = {
+  expected: 'a function',
+  accepts: (value) => typeof value === 'function',
+};
 const flag: Rule = { expected: 'true or false', accepts: (value) => typeof value === 'boolean' };
 
 function oneOf(...values: string[]): Rule {
@@ -30,13 +51,6 @@ type Group = Readonly<Record<string, Rule>>;
 
 /** Names kept for later versions: harmless today, and told at boot rather than refused. */
 const UPCOMING: ReadonlySet<string> = new Set([
-  'authorize',
-  'allowedOrigins',
-  'trustProxy',
-  'heartbeat',
-  'identity',
-  'session',
-  'shutdown',
   'limits',
   'send.maxBuffered',
   'send.overflow',
@@ -61,6 +75,33 @@ const POLICY_GROUPS: Readonly<Record<string, Group>> = {
     maxTimeout: milliseconds,
   },
   handlers: { settleTimeout: milliseconds },
+  heartbeat: { interval: milliseconds, timeout: milliseconds },
+  session: {
+    maxPerIdentity: count,
+    onExcess: oneOf('close-oldest', 'reject-new'),
+    maxAge: milliseconds,
+    expiresAt: callback,
+  },
+};
+
+/** Groups of the module alone: there is one server, and one shutdown. */
+const MODULE_GROUPS: Readonly<Record<string, Group>> = {
+  shutdown: {
+    code: {
+      expected: 'a close code that may be sent: 1000–1003, 1007–1014, 3000–4999',
+      accepts: isSendableCloseCode,
+    },
+    reason: {
+      expected: 'a string of at most 123 bytes of UTF-8',
+      accepts: (value) => typeof value === 'string' && fitReason(value) === value,
+    },
+    timeout: milliseconds,
+    batchSize: count,
+    batchInterval: milliseconds0,
+    readinessDelay: milliseconds0,
+    retryAfter: milliseconds0,
+    preset: oneOf(...Object.keys(PLATFORM_PRESETS)),
+  },
 };
 
 const MODULE_OPTIONS: Group = {
@@ -74,6 +115,20 @@ const MODULE_OPTIONS: Group = {
       typeof value['encode'] === 'function' &&
       typeof value['decode'] === 'function',
   },
+  authorize: callback,
+  allowedOrigins: {
+    expected: 'an array of strings such as "https://app.example" and regular expressions',
+    accepts: (value) =>
+      Array.isArray(value) &&
+      value.every((origin) => origin instanceof RegExp || (typeof origin === 'string' && origin)),
+  },
+  trustProxy: {
+    expected:
+      'true, false, a number of hops, or an array of addresses, subnets, "loopback", ' +
+      '"linklocal" and "uniquelocal"',
+    accepts: isTrust,
+  },
+  identity: callback,
 };
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -106,10 +161,15 @@ function names(group: object): string {
   return Object.keys(group).join(', ');
 }
 
-function policyFaults(value: Record<string, unknown>): OptionFault[] {
-  return Object.entries(POLICY_GROUPS).flatMap(([name, group]) =>
-    value[name] === undefined ? [] : faultsOfGroup(name, group, value[name]),
-  );
+function groupFaults(
+  value: Record<string, unknown>,
+  groups: Readonly<Record<string, Group>>,
+): OptionFault[] {
+  return Object.entries(groups).flatMap(([name, group]) => {
+    const given = value[name];
+    if (given === undefined || (name === 'heartbeat' && given === false)) return [];
+    return faultsOfGroup(name, group, given);
+  });
 }
 
 /** Where one of these is faulty itself, there is no saying whether it would fit. */
@@ -144,6 +204,8 @@ function budgetFaults(policy: ConnectionPolicyValues): OptionFault[] {
   ];
 }
 
+const DEFAULT_HEARTBEAT = DEFAULT_POLICY.heartbeat as HeartbeatPolicy;
+
 function merged<G extends object>(group: G, over: object | undefined): G {
   const given = Object.entries(over ?? {}).filter(([, value]) => value !== undefined);
   return { ...group, ...Object.fromEntries(given) };
@@ -164,6 +226,52 @@ function modeFaults({ mode, installAdapter, serializer }: Record<string, unknown
   return faults;
 }
 
+interface Drain {
+  readonly preset: Platform | undefined;
+  readonly shutdown: ShutdownValues;
+  readonly policy: ConnectionPolicyValues;
+}
+
+/** A drain that can't fit into its own deadline, or into what the platform gives. */
+function drainFaults({ preset, shutdown, policy }: Drain): OptionFault[] {
+  const { timeout, readinessDelay } = shutdown;
+  if (!preset) {
+    if (readinessDelay < timeout) return [];
+    const expected = `less than shutdown.timeout ${timeout}, of which it is a part`;
+    return [{ option: 'shutdown.readinessDelay', received: readinessDelay, expected }];
+  }
+  const faults: OptionFault[] = [];
+  const { name, grace, reserve, maxAge } = PLATFORM_PRESETS[preset];
+  if (timeout > grace - reserve) {
+    faults.push({
+      option: 'shutdown.timeout',
+      received: timeout,
+      expected:
+        `at most ${grace} (${name}, SIGTERM to SIGKILL) - ${reserve} (for the rest of ` +
+        `app.close()) = ${grace - reserve}`,
+    });
+  }
+  const { settleTimeout } = policy.handlers;
+  const { flushTimeout, handshakeTimeout } = policy.close;
+  const sum = readinessDelay + settleTimeout + flushTimeout + handshakeTimeout;
+  if (sum > timeout) {
+    faults.push({
+      option: 'shutdown.timeout',
+      received: timeout,
+      expected:
+        `at least shutdown.readinessDelay ${readinessDelay} + handlers.settleTimeout ` +
+        `${settleTimeout} + close.flushTimeout ${flushTimeout} + close.handshakeTimeout ` +
+        `${handshakeTimeout} = ${sum}`,
+    });
+  }
+  const age = policy.session.maxAge;
+  if (maxAge !== undefined && age !== undefined && age >= maxAge) {
+    const expected = `less than ${maxAge}, after which ${name} cuts a connection itself`;
+    faults.push({ option: 'session.maxAge', received: age, expected });
+  }
+  return faults;
+}
+
 /** Puts options over a policy; later ones win. */
 export function withOptions(
   base: ConnectionPolicyValues,
@@ -174,35 +282,71 @@ export function withOptions(
     send: merged(base.send, options.send),
     close: merged(base.close, options.close),
     handlers: merged(base.handlers, options.handlers),
+    heartbeat:
+      options.heartbeat === false || (base.heartbeat === false && !options.heartbeat)
+        ? false
+        : merged(base.heartbeat || DEFAULT_HEARTBEAT, options.heartbeat),
+    session: merged(base.session, options.session),
   };
+}
+
+interface Checked {
+  readonly faults: OptionFault[];
+  readonly policy: ConnectionPolicyValues;
 }
 
 function checked(
   origin: string,
   options: unknown,
   rules: Group,
+  groups: Readonly<Record<string, Group>>,
   base: ConnectionPolicyValues,
-): ConnectionPolicyValues {
+): Checked {
   if (!isRecord(options)) {
     throw new InvalidOptionsError(origin, [
       { option: 'options', received: options, expected: 'an object' },
     ]);
   }
   const own = Object.fromEntries(
-    Object.entries(options).filter(([key]) => !Object.hasOwn(POLICY_GROUPS, key)),
+    Object.entries(options).filter(([key]) => !Object.hasOwn(groups, key)),
   );
-  const known = names({ ...rules, ...POLICY_GROUPS });
-  const faults = [...faultsOfEntries(own, rules, known), ...policyFaults(options)];
+  const known = names({ ...rules, ...groups });
+  const faults = [...faultsOfEntries(own, rules, known), ...groupFaults(options, groups)];
   const policy = withOptions(base, options);
   if (!faults.some(({ option }) => BUDGETS.has(option))) faults.push(...budgetFaults(policy));
-  faults.push(...modeFaults(options));
-  if (faults.length > 0) throw new InvalidOptionsError(origin, faults);
-  return policy;
+  return { faults, policy };
+}
+
+/** What the options of a module come to, with every default applied. */
+export interface ResolvedOptions {
+  readonly policy: ConnectionPolicyValues;
+  readonly shutdown: ShutdownValues;
 }
 
 /** Checks all options at once, and applies the defaults. Throws one error with every fault. */
-export function resolveOptions(options: SafeCloseOptions): ConnectionPolicyValues {
-  return checked('SafeCloseModule.forRoot()', options, MODULE_OPTIONS, DEFAULT_POLICY);
+export function resolveOptions(options: SafeCloseOptions): ResolvedOptions {
+  const origin = 'SafeCloseModule.forRoot()';
+  const { preset } = Object(Object(options).shutdown) as { preset?: Platform };
+  const known = preset !== undefined && Object.hasOwn(PLATFORM_PRESETS, preset);
+  const defaults = known ? PLATFORM_PRESETS[preset].defaults : { shutdown: {} };
+  const base = withOptions(DEFAULT_POLICY, defaults);
+  const groups = { ...POLICY_GROUPS, ...MODULE_GROUPS };
+  const { faults, policy } = checked(origin, options, MODULE_OPTIONS, groups, base);
+  const shutdown = merged(merged(DEFAULT_SHUTDOWN, defaults.shutdown), options.shutdown);
+  const budgets = [...BUDGETS, 'shutdown', 'shutdown.timeout', 'shutdown.readinessDelay'];
+  if (!faults.some(({ option }) => budgets.includes(option))) {
+    faults.push(...drainFaults({ preset: known ? preset : undefined, shutdown, policy }));
+  }
+  faults.push(...modeFaults(options as Record<string, unknown>));
+  if (faults.length > 0) throw new InvalidOptionsError(origin, faults);
+  return { policy, shutdown };
+}
+
+/** What is wrong with options of `drain()`. */
+export function shutdownFaults(options: unknown): OptionFault[] {
+  const group = MODULE_GROUPS['shutdown']!;
+  if (!isRecord(options)) return [{ option: 'options', received: options, expected: 'an object' }];
+  return faultsOfEntries(options, group, names(group));
 }
 
 /** The same for `@ConnectionPolicy()` of one gateway, over the module's. */
@@ -211,7 +355,10 @@ export function resolvePolicy(
   options: ConnectionPolicyOptions,
   base: ConnectionPolicyValues,
 ): ConnectionPolicyValues {
-  return checked(`@ConnectionPolicy() of ${gateway}`, options, {}, base);
+  const origin = `@ConnectionPolicy() of ${gateway}`;
+  const { faults, policy } = checked(origin, options, {}, POLICY_GROUPS, base);
+  if (faults.length > 0) throw new InvalidOptionsError(origin, faults);
+  return policy;
 }
 
 /** Options given that this version does not act on. */

@@ -3,14 +3,17 @@ import { randomBytes } from 'node:crypto';
 import { systemClock } from '../runtime/clock.js';
 import type { ConnectionPolicyValues } from '../runtime/connection.policy.js';
 import { ConnectionRegistry } from '../runtime/connection.registry.js';
-import { encodeJson } from '../runtime/json.encoder.js';
+import { Drain } from '../runtime/drain.js';
+import { HookTally } from '../runtime/hook-tally.js';
 import { LifecycleHub } from '../runtime/lifecycle.hub.js';
 import { LifecycleStatistics } from '../runtime/lifecycle.report.js';
-import type { Runtime } from '../runtime/runtime.js';
+import { createRuntime, type RegisteredConnection, type Runtime } from '../runtime/runtime.js';
+import { Goodbyes } from './goodbyes.js';
 import { LifecycleEvents } from './lifecycle.events.js';
 import { resolveOptions, upcomingOptions } from './options.validation.js';
 import { RaceLogger } from './race.logger.js';
 import type { SafeCloseOptions } from './safe-close.options.js';
+import { Shutdown } from './shutdown.js';
 
 /** What one module holds: its checked options, the runtime of its connections, its observers. */
 export interface SafeCloseEngine {
@@ -19,6 +22,8 @@ export interface SafeCloseEngine {
   readonly runtime: Runtime;
   readonly statistics: LifecycleStatistics;
   readonly events: LifecycleEvents;
+  readonly goodbyes: Goodbyes;
+  readonly drain: Shutdown;
 }
 
 function now(): number {
@@ -26,7 +31,7 @@ function now(): number {
 }
 
 export function createEngine(options: SafeCloseOptions): SafeCloseEngine {
-  const policy = resolveOptions(options);
+  const { policy, shutdown } = resolveOptions(options);
   const log = new Logger('SafeClose');
   const upcoming = upcomingOptions(options);
   if (upcoming.length > 0) log.warn(`This version does not act on: ${upcoming.join(', ')}.`);
@@ -38,12 +43,36 @@ export function createEngine(options: SafeCloseOptions): SafeCloseEngine {
   });
   const prefix = randomBytes(4).toString('hex');
   let count = 0;
-  const runtime: Runtime = {
+  const { serializer } = options;
+  const connections = new ConnectionRegistry<RegisteredConnection>();
+  const hooks = new HookTally();
+  const goodbyes = new Goodbyes((connectionId, detail) => {
+    runtime.observer.race('hook-rejection', connectionId, detail);
+  });
+  const drain = new Drain({
     clock: systemClock,
-    observer: new LifecycleHub(statistics, logger, events),
-    connections: new ConnectionRegistry(),
-    encode: options.serializer ? (message) => options.serializer!.encode(message) : encodeJson,
+    connections,
+    hooks,
+    random: Math.random,
+    host: {
+      refuseUpgrades: () => {},
+      goodbye: (connection) => goodbyes.say(connection),
+    },
+  });
+  const runtime = createRuntime({
+    observer: new LifecycleHub(statistics, logger, events, drain),
+    connections,
+    hooks,
+    ...(serializer && { encode: (message) => serializer.encode(message) }),
     nextId: () => `${prefix}-${(++count).toString(36)}`,
+  });
+  return {
+    options,
+    policy,
+    runtime,
+    statistics,
+    events,
+    goodbyes,
+    drain: new Shutdown(drain, runtime, shutdown),
   };
-  return { options, policy, runtime, statistics, events };
 }

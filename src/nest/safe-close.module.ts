@@ -1,9 +1,16 @@
-import { Inject, Module, type DynamicModule } from '@nestjs/common';
-import { ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import {
+  Inject,
+  Module,
+  type DynamicModule,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { Server } from 'node:http';
 import { SetupError } from '../core/errors.js';
 import { assertSupportedWs } from '../ws/ws.internals.js';
 import { installAdapter, keepAdapter } from './adapter.installation.js';
+import { assertLast, putLast } from './hook.order.js';
 import { ConnectionLifecycleInterceptor } from './connection-lifecycle.interceptor.js';
 import { createEngine, type SafeCloseEngine } from './safe-close.engine.js';
 import {
@@ -28,15 +35,25 @@ const INSTALLED = Symbol.for('nestjs-safe-close.installed');
   ],
   exports: [SAFE_CLOSE_ENGINE, Takeover, SafeCloseService, ConnectionLifecycleInterceptor],
 })
-export class SafeCloseModule extends ConfigurableModuleClass {
+export class SafeCloseModule
+  extends ConfigurableModuleClass
+  implements OnApplicationBootstrap, OnModuleDestroy
+{
+  readonly #engine: SafeCloseEngine;
+  readonly #modules: ModulesContainer;
+
   constructor(
+    @Inject(ModulesContainer) modules: ModulesContainer,
     @Inject(SAFE_CLOSE_ENGINE) engine: SafeCloseEngine,
     @Inject(ApplicationConfig) config: ApplicationConfig,
     @Inject(Takeover) takeover: Takeover,
     @Inject(HttpAdapterHost) http: HttpAdapterHost,
   ) {
     super();
+    this.#engine = engine;
+    this.#modules = modules;
     claim(config);
+    putLast(modules, SafeCloseModule);
     assertSupportedWs();
     const { gateways } = takeover;
     if (engine.options.installAdapter === false) {
@@ -50,6 +67,16 @@ export class SafeCloseModule extends ConfigurableModuleClass {
       gateways,
       httpServer: () => http.httpAdapter?.getHttpServer() as Server | undefined,
     });
+  }
+
+  /** Directly before the app is up: the hooks of all other modules have run. */
+  onApplicationBootstrap(): void {
+    assertLast(this.#modules, SafeCloseModule);
+  }
+
+  /** Before `onModuleDestroy` of any other module: handlers still have all that they need. */
+  async onModuleDestroy(): Promise<void> {
+    if (this.#engine.options.mode !== 'observe') await this.#engine.drain.drain();
   }
 
   /** @param options - all optional; faulty ones fail the boot, all in one error */

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+import type { WebSocket } from 'ws';
 import type { HandlersPolicy } from '../core/close-request.js';
 
 /** Both ways between messages and frames, in place of JSON. */
@@ -88,6 +90,109 @@ export interface ConnectionPolicyOptions {
      */
     settleTimeout?: number;
   };
+  /**
+   * Pings that find peers which have gone without a word; `false`: none. Whatever a peer sends,
+   * and whatever it takes of what is sent to it, counts as a sign of life.
+   */
+  heartbeat?:
+    | {
+        /**
+         * How often each connection is pinged; the first ping comes after a random part of it.
+         * Socket.IO's figure; below the 60 s after which load balancers cut idle connections.
+         *
+         * @default 25_000
+         */
+        interval?: number;
+        /**
+         * How long a ping may go without a sign of life before the connection is given up as
+         * lost (1006). The figure of Socket.IO and python websockets.
+         *
+         * @default 20_000
+         */
+        timeout?: number;
+      }
+    | false;
+  session?: {
+    /** How many connections one identity may have; none is closed for it by default. */
+    maxPerIdentity?: number;
+    /**
+     * What happens to one too many, once its `handleConnection` has accepted it: the oldest is
+     * closed, or the new one is, either with 4409.
+     *
+     * @default 'close-oldest'
+     */
+    onExcess?: 'close-oldest' | 'reject-new';
+    /**
+     * How old a connection may become. It is then closed with 1012, handlers finish; up to a tenth
+     * of it earlier, at random, so that connections made at once don't all return at once.
+     */
+    maxAge?: number;
+    /**
+     * When the client's credential expires: it is then closed with 4401, unless
+     * `connection.expiresAt()` has put that off. Asked once `handleConnection` has accepted it.
+     */
+    expiresAt?: (client: WebSocket, request: IncomingMessage) => Date | undefined;
+  };
+}
+
+/** Says before the upgrade whether a client may connect; a status refuses it, `false` is 401. */
+export type Authorize = (
+  request: IncomingMessage,
+) => boolean | { readonly status: number } | Promise<boolean | { readonly status: number }>;
+
+/** Platforms whose limits are known. */
+export type Platform = 'cloud-run' | 'kubernetes';
+
+export interface ShutdownOptions {
+  /**
+   * Of the close frame that clients get. 1001 (going away), or 1012 (service restart) where
+   * clients are to come back.
+   *
+   * @default 1001
+   */
+  code?: number;
+  /**
+   * At most 123 bytes of UTF-8 (RFC 6455 §5.5).
+   *
+   * @default 'server is shutting down'
+   */
+  reason?: string;
+  /**
+   * The one deadline of a drain, `readinessDelay` included: what is left then is terminated, and
+   * `app.close()` goes on. Cloud Run leaves 10 s between SIGTERM and SIGKILL.
+   *
+   * @default 10_000
+   */
+  timeout?: number;
+  /**
+   * How many connections are asked to close at once. Larger ones are made where the batches would
+   * take more than half of the time. Ten thousand in two seconds by default, as Phoenix does.
+   *
+   * @default 1_000
+   */
+  batchSize?: number;
+  /**
+   * Between two batches; half of it more or less, at random. 0: all at once.
+   *
+   * @default 200
+   */
+  batchInterval?: number;
+  /**
+   * How long readiness is reported down before anything else happens, so that load balancers
+   * stop sending clients here first.
+   *
+   * @default 0
+   */
+  readinessDelay?: number;
+  /**
+   * What refused upgrades are told to wait, as `Retry-After` in whole seconds. RFC 6455 §7.2.3
+   * asks for a first delay of up to 5 s.
+   *
+   * @default 5_000
+   */
+  retryAfter?: number;
+  /** Defaults of every budget for one platform, checked against its limits at boot. */
+  preset?: Platform;
 }
 
 export interface SafeCloseOptions extends ConnectionPolicyOptions {
@@ -112,4 +217,29 @@ export interface SafeCloseOptions extends ConnectionPolicyOptions {
   mode?: 'enforce' | 'observe';
   /** Not together with `WsAdapter`'s `messageParser`. */
   serializer?: MessageSerializer;
+  /** Asked before each upgrade; what it throws refuses with 500. */
+  authorize?: Authorize;
+  /**
+   * Origins that browsers may connect from (`https://app.example`); others are refused with 403.
+   * A request without an `Origin` header is no browser's and passes.
+   */
+  allowedOrigins?: (string | RegExp)[];
+  /**
+   * Which proxies' `X-Forwarded-For` is believed for `connection.request.ip`, as in Express:
+   * all, how many hops, or their addresses and subnets (`loopback`, `10.0.0.0/8`).
+   *
+   * @default false
+   */
+  trustProxy?: boolean | number | string[];
+  /**
+   * Who the client is, or a promise of it. It decides once `handleConnection` has accepted the
+   * client; asked before that, too, so that the `handleDisconnect` of a closing connection of the
+   * same identity ends first. `connection.identify()` is the way from inside `handleConnection`.
+   */
+  identity?: (
+    client: WebSocket,
+    request: IncomingMessage,
+  ) => string | undefined | Promise<string | undefined>;
+  /** How `app.close()`, SIGTERM and `drain()` end all connections. */
+  shutdown?: ShutdownOptions;
 }

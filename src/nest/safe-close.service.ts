@@ -5,6 +5,7 @@ import { ABNORMAL_CLOSURE } from '../core/close-code.js';
 import { SetupError } from '../core/errors.js';
 import type { CloseOutcome, SendOutcome } from '../core/outcomes.js';
 import type { CloseOptions, Connection, SendOptions } from '../runtime/connection.js';
+import type { DrainProgress, DrainReport } from '../runtime/drain.js';
 import type { LifecycleReport } from '../runtime/lifecycle.report.js';
 import type { MessageData } from '../runtime/socket.port.js';
 import { isWebSocket } from '../ws/base-members.js';
@@ -13,6 +14,8 @@ import { observationOf, ownerOf } from '../ws/ownership.js';
 import type { LifecycleEvent } from './lifecycle.events.js';
 import type { SafeCloseEngine } from './safe-close.engine.js';
 import { SAFE_CLOSE_ENGINE } from './safe-close.tokens.js';
+import type { DrainOptions } from './shutdown.js';
+import { matcherOf, summaryOf, type CloseSummary, type Target } from './target.js';
 
 /** A connection, named by its ws socket or by its id. */
 export type Client = WebSocket | string;
@@ -48,10 +51,14 @@ export class SafeCloseService {
   /** Everything that happens; what a subscriber throws is logged and harms nobody. */
   readonly events$: Observable<LifecycleEvent>;
 
+  /** How far the drain has come; completes with it. */
+  readonly drain$: Observable<DrainProgress>;
+
   constructor(@Inject(SAFE_CLOSE_ENGINE) engine: SafeCloseEngine) {
     this.#engine = engine;
     this.connections = engine.runtime.connections;
     this.events$ = engine.events.events$;
+    this.drain$ = engine.drain.drain$;
   }
 
   /** Sends what ws's `send()` takes; see `Connection.send`. */
@@ -104,6 +111,46 @@ export class SafeCloseService {
   /** The connection of a client; `undefined` where it is unknown. */
   connection(client: Client): Connection | undefined {
     return this.#find(client);
+  }
+
+  /**
+   * Ends every connection within one deadline, as `app.close()` and SIGTERM do (G10); upgrades are
+   * refused from then on. Who calls it again, or closes the app, joins what has begun.
+   *
+   * @param options - over `shutdown` of the module's options; a faulty one is ignored, and told
+   */
+  drain(options?: DrainOptions): Promise<DrainReport> {
+    return this.#engine.drain.drain(options);
+  }
+
+  /** A drain has begun: report the server as not ready. */
+  get isDraining(): boolean {
+    return this.#engine.drain.isDraining;
+  }
+
+  /**
+   * Closes all that a target names, each as `close` does, all with the same code.
+   *
+   * @param target - `{}` names all; a condition that is `undefined` names nobody
+   */
+  async closeWhere(
+    target: Target,
+    code?: number,
+    reason?: string,
+    options?: CloseOptions,
+  ): Promise<CloseSummary> {
+    const { connections, observer } = this.#engine.runtime;
+    const matches = matcherOf(target, {
+      find: (client) => this.#find(client),
+      onError: (error) => {
+        observer.race('listener-error', '', { message: 'where of a target threw.', error });
+      },
+    });
+    const chosen = [...connections].filter(matches);
+    const outcomes = await Promise.all(
+      chosen.map((connection) => connection.close(code, reason, options)),
+    );
+    return summaryOf(outcomes);
   }
 
   /** What has happened since the module was created. */

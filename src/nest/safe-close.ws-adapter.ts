@@ -11,6 +11,7 @@ import { observationOf, ownerOf } from '../ws/ownership.js';
 import type { AdapterHost } from './adapter.host.js';
 import type { ServerGateways } from './gateways.js';
 import { MessageDispatch, type Parse } from './message-dispatch.js';
+import { bindSession, type ExpiresAt } from './session.binding.js';
 import { UpgradeRouter, type PathServer } from './upgrade-router.js';
 
 type GatewayOptions = NonNullable<Parameters<WsAdapter['create']>[1]>;
@@ -95,6 +96,23 @@ export class SafeCloseWsAdapter extends WsAdapter {
     if (this.#owned.has(server)) server.on('connection', sealReadiness);
   }
 
+  /** Once, also where the app has removed all listeners of the socket. */
+  override bindClientDisconnect(client: WebSocket, callback: (reason?: unknown) => void): void {
+    const owner = ownerOf(client);
+    if (!owner) {
+      super.bindClientDisconnect(client, callback);
+      return;
+    }
+    let called = false;
+    const once = (reason: unknown): void => {
+      if (called) return;
+      called = true;
+      callback(reason);
+    };
+    super.bindClientDisconnect(client, once);
+    owner.onceEnded(({ code }) => once(code));
+  }
+
   override bindMessageHandlers(
     client: WebSocket,
     handlers: MessageMappingProperties[],
@@ -145,12 +163,16 @@ export class SafeCloseWsAdapter extends WsAdapter {
   }
 
   #ownConnections(server: WebSocketServer, gateways: ServerGateways, host: AdapterHost): void {
-    const { runtime } = host.engine;
+    const { runtime, options } = host.engine;
+    const { identity } = options;
+    const expiresAt = gateways.policy.session.expiresAt as ExpiresAt | undefined;
     server.on('error', (error) => this.logger.error(error));
     server.on('connection', (client, request: IncomingMessage) => {
       hideFromJson(request);
       const owner = own(client, request, runtime, gateways.policy);
       owner.awaitReadiness();
+      bindSession(owner, client, request, { identity, expiresAt });
+      host.engine.goodbyes.bind(owner, client, gateways.instances);
       for (const gateway of gateways.requestScoped) owner.expectHook(gateway);
     });
     server.on('connection', sealReadiness);

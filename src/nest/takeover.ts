@@ -1,22 +1,22 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { IncomingMessage } from 'node:http';
-import type { ConnectionPolicyValues } from '../runtime/connection.policy.js';
 import type { Owner } from '../runtime/owner.js';
 import { isWebSocket } from '../ws/base-members.js';
 import { track } from '../ws/owned-websocket.js';
 import { ownerOf } from '../ws/ownership.js';
 import type { GatewayClass, OwnerMaker } from './gateway-hooks.js';
-import { Gateways } from './gateways.js';
+import { Gateways, type ServerGateways } from './gateways.js';
 import type { SafeCloseEngine } from './safe-close.engine.js';
 import { SAFE_CLOSE_ENGINE } from './safe-close.tokens.js';
+import { bindSession, type ExpiresAt } from './session.binding.js';
 
 /** Takes ownership of sockets that an adapter of the app has made (`installAdapter: false`). */
 @Injectable()
 export class Takeover implements OwnerMaker {
   readonly gateways: Gateways;
   readonly #engine: SafeCloseEngine;
-  readonly #policies = new Map<GatewayClass, ConnectionPolicyValues>();
+  readonly #servers = new Map<GatewayClass, ServerGateways>();
 
   constructor(
     @Inject(SAFE_CLOSE_ENGINE) engine: SafeCloseEngine,
@@ -49,12 +49,21 @@ export class Takeover implements OwnerMaker {
 
   #own(client: unknown, gateway: GatewayClass, request?: unknown): Owner | undefined {
     if (this.#engine.options.mode === 'observe' || !isWebSocket(client)) return undefined;
-    let policy = this.#policies.get(gateway);
-    if (!policy) {
-      policy = this.gateways.policyOf(gateway, this.#engine.policy);
-      this.#policies.set(gateway, policy);
+    let gateways = this.#servers.get(gateway);
+    if (!gateways) {
+      gateways = this.gateways.beside(gateway, this.#engine.policy);
+      this.#servers.set(gateway, gateways);
     }
+    const { runtime, options, goodbyes } = this.#engine;
     const upgrade = request instanceof IncomingMessage ? request : undefined;
-    return track(client, this.#engine.runtime, policy, upgrade);
+    const known = ownerOf(client);
+    if (known) return known;
+    const owner = track(client, runtime, gateways.policy, upgrade);
+    goodbyes.bind(owner, client, gateways.instances);
+    if (upgrade) {
+      const expiresAt = gateways.policy.session.expiresAt as ExpiresAt | undefined;
+      bindSession(owner, client, upgrade, { identity: options.identity, expiresAt });
+    }
+    return owner;
   }
 }

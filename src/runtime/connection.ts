@@ -49,6 +49,10 @@ export interface Connection {
   readonly state: ConnectionState;
   /** Milliseconds since the epoch. */
   readonly openedAt: number;
+  /** Whose it is, once `identify()` or the `identity` option has said so. */
+  readonly identity: string | undefined;
+  /** Milliseconds that the last heartbeat's ping took to be answered. */
+  readonly latency: number | undefined;
   /** When the peer was last heard of, in milliseconds since the epoch. */
   readonly lastSeenAt: number;
   /** Bytes accepted that the kernel has not taken. */
@@ -79,4 +83,12 @@ export interface Connection {
   close(code?: number, reason?: string, options?: CloseOptions): Promise<CloseOutcome>;
   /** Destroys the socket; what is unsent is lost. Never rejects. */
   terminate(): Promise<CloseOutcome>;
+  /**
+   * Says whose the connection is, in place of the `identity` option. Where former connections of
+   * the same identity are closing, it settles once their `handleDisconnect` has ended, within
+   * `handlers.settleTimeout`: await it in `handleConnection` before you mark somebody as online.
+   */
+  identify(identity: string): Promise<void>;
+  /** Closes with 4401 at that moment, in place of any earlier one; `undefined`: never. */
+  expiresAt(date: Date | undefined): void;
 }

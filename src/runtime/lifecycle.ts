@@ -27,6 +27,10 @@ export abstract class Lifecycle {
   #events: ConnectionEvent[] | undefined;
   #timer: PhaseTimer | undefined;
   #cap: Timer | undefined;
+  /** When the cap fires, and the moment by which everything must have ended. */
+  #capAt = Number.POSITIVE_INFINITY;
+  #endAt = Number.POSITIVE_INFINITY;
+  #settleTimeout: number;
   #flushTimeout: number;
   #handshakeTimeout: number;
 
@@ -34,6 +38,7 @@ export abstract class Lifecycle {
     this.clock = clock;
     this.port = port;
     this.policy = policy;
+    this.#settleTimeout = policy.handlers.settleTimeout;
     this.#flushTimeout = policy.close.flushTimeout;
     this.#handshakeTimeout = policy.close.handshakeTimeout;
   }
@@ -92,6 +97,22 @@ export abstract class Lifecycle {
     this.#timer?.arm();
   }
 
+  /**
+   * Clamps every close, one that has begun included, so that it ends by a moment of the monotonic
+   * clock. Handlers leave half of the time, at most what the rest may take, to the close frame.
+   */
+  endBy(at: number): void {
+    if (at >= this.#endAt) return;
+    this.#endAt = at;
+    const left = Math.max(0, at - this.clock.monotonic());
+    const rest = Math.min(this.#flushTimeout + this.#handshakeTimeout, left / 2);
+    this.#settleTimeout = Math.min(this.#settleTimeout, left - rest);
+    this.#flushTimeout = Math.min(this.#flushTimeout, left);
+    this.#handshakeTimeout = Math.min(this.#handshakeTimeout, left);
+    this.#timer?.arm();
+    if (this.#cap) this.#armCap();
+  }
+
   #step(event: ConnectionEvent): void {
     const before = this.context;
     const wasLive = this.live;
@@ -113,14 +134,21 @@ export abstract class Lifecycle {
   #startTimer(): void {
     const { timer, capped } = PHASE_FACTS[this.context.phase];
     if (capped) {
-      this.#cap ??= this.clock.setTimer(this.policy.close.maxTimeout, () => {
-        this.handle({ type: 'deadline' });
-      });
+      if (this.#cap === undefined) {
+        this.#capAt = this.clock.monotonic() + this.policy.close.maxTimeout;
+        this.#armCap();
+      }
     } else {
       this.#cap?.cancel();
       this.#cap = undefined;
     }
     if (timer || this.#timer) (this.#timer ??= this.#newTimer()).start(timer);
+  }
+
+  #armCap(): void {
+    this.#cap?.cancel();
+    const wait = Math.max(0, Math.min(this.#capAt, this.#endAt) - this.clock.monotonic());
+    this.#cap = this.clock.setTimer(wait, () => this.handle({ type: 'deadline' }));
   }
 
   #newTimer(): PhaseTimer {
@@ -137,7 +165,7 @@ export abstract class Lifecycle {
       case 'ready':
         return this.policy.connect.timeout;
       case 'settle':
-        return this.policy.handlers.settleTimeout;
+        return this.#settleTimeout;
       case 'flush':
         return this.#flushTimeout;
       case 'handshake':

@@ -163,6 +163,12 @@ export class Outbox {
     return marks.latest;
   }
 
+  /** Sends a ping behind what was handed over; returns its number. */
+  ping(): number {
+    this.#mark();
+    return this.#marks!.latest;
+  }
+
   /** Takes a pong; returns the number of the ping it answers, `undefined` where not ours. */
   onPong(payload: Buffer): number | undefined {
     const mark = this.#marks?.read(payload);

@@ -19,15 +19,19 @@ import {
 } from '../core/outcomes.js';
 import type { RaceKind } from '../core/races.js';
 import { MAX_TIMER_MS } from './clock.js';
+import { DisconnectHooks, type DisconnectHost } from './disconnect-hooks.js';
 import type { CloseOptions, Connection, ConnectionRequest, SendOptions } from './connection.js';
 import type { ConnectionPolicyValues } from './connection.policy.js';
 import { HandlerCalls, type HandlerCallsListener } from './handler-calls.js';
+import type { Pulse } from './heartbeat.js';
 import { Inbox, type Dispatcher } from './inbox.js';
 import { Lifecycle } from './lifecycle.js';
 import type { RaceDetail, SendTotals } from './lifecycle.observer.js';
 import { Outbox, type OutboxListener, type Settle } from './outbox.js';
 import type { ReadinessKey } from './readiness.js';
 import type { Runtime } from './runtime.js';
+import { Session, type SessionHost } from './session.js';
+import { departureOf, type SessionMember } from './sessions.js';
 import type {
   MessageData,
   MessageOptions,
@@ -42,6 +46,9 @@ const INTERNAL_ERROR = {
   data: { status: 'error', message: 'Internal server error' },
 };
 
+/** What is done between the last hook and the first message, such as asking whose it is. */
+const ACCEPTANCE: ReadinessKey = { name: 'the identity option' };
+
 const NO_REQUEST: ConnectionRequest = Object.freeze({ url: '', ip: '', headers: {} });
 
 /**
@@ -52,12 +59,20 @@ const NO_REQUEST: ConnectionRequest = Object.freeze({ url: '', ip: '', headers: 
  */
 export class Owner
   extends Lifecycle
-  implements Connection, SocketListener, OutboxListener, HandlerCallsListener
+  implements
+    Connection,
+    SocketListener,
+    OutboxListener,
+    HandlerCallsListener,
+    DisconnectHost,
+    SessionHost,
+    Pulse
 {
   readonly id: string;
   readonly openedAt: number;
   readonly calls = new HandlerCalls(this);
   lastSeenAt: number;
+  latency: number | undefined;
   request: ConnectionRequest;
 
   readonly #runtime: Runtime;
@@ -70,6 +85,14 @@ export class Owner
   #outcome: CloseOutcome | undefined;
   #closed: Promise<CloseOutcome> | undefined;
   #resolveClosed: ((outcome: CloseOutcome) => void) | undefined;
+  #session: Session | undefined;
+  #acceptance: (() => unknown) | undefined;
+  #dispatchStopped = false;
+  #held: Promise<void> | undefined;
+  #neverBegun: Set<ReadinessKey> | undefined;
+  #disconnectHooks: DisconnectHooks | undefined;
+  #endCallbacks: ((outcome: CloseOutcome) => void)[] | undefined;
+  #beat: { readonly mark: number; readonly at: number } | undefined;
 
   constructor(
     runtime: Runtime,
@@ -86,6 +109,8 @@ export class Owner
     this.openedAt = runtime.clock.now();
     this.lastSeenAt = this.openedAt;
     runtime.connections.add(this);
+    if (policy.session.maxAge !== undefined) this.#sessionOf();
+    if (policy.heartbeat) runtime.heartbeat.add(this, policy.heartbeat);
     runtime.observer.opened(this.id);
   }
 
@@ -121,6 +146,77 @@ export class Owner
     return (this.#closed ??= new Promise((resolve) => {
       this.#resolveClosed = resolve;
     }));
+  }
+
+  // Whose it is.
+
+  get identity(): string | undefined {
+    return this.#session?.identity;
+  }
+
+  /** `handleConnection` has accepted it, or nobody waits for that. */
+  get accepted(): boolean {
+    return this.context === OPEN;
+  }
+
+  identify(identity: string): Promise<void> {
+    return this.#departureOf(this.#sessionOf().identify(identity));
+  }
+
+  expiresAt(date: Date | undefined): void {
+    this.#sessionOf().expiresAt(date);
+  }
+
+  /** Whether anybody could be waited for. */
+  get anyLeaving(): boolean {
+    return this.#runtime.sessions.leaving > 0;
+  }
+
+  /** Those who would be waited for by a connection of this identity; `undefined`: nobody. */
+  leaversOf(identity: unknown): Promise<void> | undefined {
+    const { sessions } = this.#runtime;
+    const leaving = typeof identity === 'string' ? sessions.leavingOf(identity) : [];
+    return leaving.length > 0 ? this.#departureOf(leaving) : undefined;
+  }
+
+  async #departureOf(leaving: readonly SessionMember[]): Promise<void> {
+    if (leaving.length === 0) return;
+    const { settleTimeout } = this.policy.handlers;
+    if (await departureOf(leaving, this.clock, settleTimeout)) return;
+    this.tell('hook-timeout', {
+      message:
+        `A former connection of the same identity has not ended with its handleDisconnect within ` +
+        `${settleTimeout} ms; this one goes on. Make the hook faster, or raise ` +
+        'handlers.settleTimeout.',
+    });
+  }
+
+  #sessionOf(): Session {
+    return (this.#session ??= new Session({
+      host: this,
+      sessions: this.#runtime.sessions,
+      clock: this.clock,
+      random: this.#runtime.random,
+      policy: this.policy.session,
+    }));
+  }
+
+  // Signs of life.
+
+  get listening(): boolean {
+    return this.port.writable && !this.port.paused;
+  }
+
+  progressMark(): number {
+    return this.port.progressMark();
+  }
+
+  beat(): void {
+    this.#beat = { mark: this.#outbox.ping(), at: this.clock.monotonic() };
+  }
+
+  onSilence(): void {
+    this.handle({ type: 'peerLost' });
   }
 
   // Sending.
@@ -284,6 +380,7 @@ export class Owner
 
   settleHook(gateway: ReadinessKey): void {
     this.#inbox.readiness.settle(gateway);
+    this.#disconnectHooks?.review();
     this.#becomeReady();
   }
 
@@ -292,14 +389,59 @@ export class Owner
     this.#becomeReady();
   }
 
+  /** Done once, between the last hook and the first message; must neither throw nor reject. */
+  acceptBy(acceptance: () => unknown): void {
+    this.#acceptance = acceptance;
+  }
+
+  /**
+   * Hooks that are to begin now wait for this; nothing is read before they have begun. At most
+   * `connect.timeout`, and never a rejection.
+   */
+  get held(): Promise<void> | undefined {
+    return this.#held;
+  }
+
+  hold(until: Promise<void>): void {
+    this.port.pause();
+    this.#held = new Promise((resolve) => {
+      const release = (): void => {
+        timer.cancel();
+        this.#held = undefined;
+        this.clock.afterMacrotask(() => this.port.resume());
+        resolve();
+      };
+      const timer = this.clock.setTimer(this.policy.connect.timeout, release);
+      void until.then(release);
+    });
+  }
+
+  /** A gateway that never saw the connection must not be told of its end. */
+  neverBegun(gateway: ReadinessKey): void {
+    (this.#neverBegun ??= new Set()).add(gateway);
+    this.settleHook(gateway);
+  }
+
   /** A `handleConnection` rejected: closes, unless somebody has already. */
   reject(code: unknown, reason: unknown): void {
     if (this.live) this.handle({ type: 'rejected', request: this.#requestOf(code, reason) });
   }
 
   #becomeReady(): void {
-    if (this.context !== CONNECTING || !this.#inbox.readiness.ready) return;
+    if (!this.live || !this.#inbox.readiness.ready) return;
+    const acceptance = this.#acceptance;
+    if (acceptance) {
+      this.#acceptance = undefined;
+      this.beginHook(ACCEPTANCE);
+      const settle = (): void => this.settleHook(ACCEPTANCE);
+      const result = acceptance();
+      if (result instanceof Promise) void result.then(settle);
+      else settle();
+      return;
+    }
+    if (this.context !== CONNECTING) return;
     this.handle({ type: 'ready' });
+    this.#session?.claimPlace();
     // Not by an effect: the handlers that start now may close, and none may start after that.
     this.#inbox.release(() => this.context === OPEN);
   }
@@ -321,8 +463,20 @@ export class Owner
 
   /** Who takes the messages that may start handlers; without one, none waits. */
   dispatchTo(dispatcher: Dispatcher): void {
-    this.#inbox.dispatcher = dispatcher;
+    this.#inbox.dispatcher = this.#dispatchStopped ? this.#refuseMessage : dispatcher;
   }
+
+  /** A message may start a handler, as far as the server is concerned. */
+  get dispatching(): boolean {
+    return !this.#dispatchStopped;
+  }
+
+  stopDispatch(): void {
+    this.#dispatchStopped = true;
+    if (this.#inbox.dispatcher) this.#inbox.dispatcher = this.#refuseMessage;
+  }
+
+  readonly #refuseMessage = (): void => this.tell('message-while-draining');
 
   // Handlers.
 
@@ -348,6 +502,42 @@ export class Owner
   onHandlersSettled(): void {
     if (this.live) return;
     this.handle({ type: 'handlersSettled' });
+    this.#disconnectHooks?.review();
+  }
+
+  // Hooks after the end.
+
+  busyWith(gateway: ReadinessKey): string | undefined {
+    if (this.#inbox.readiness.isRunning(gateway)) return `handleConnection of ${gateway.name}`;
+    return this.inFlight > 0 ? `the last of ${this.inFlight} handlers` : undefined;
+  }
+
+  /** Runs `handleDisconnect` of a gateway, in its turn; `run` must neither throw nor reject. */
+  disconnect(gateway: ReadinessKey, run: () => unknown): void {
+    if (this.#neverBegun?.has(gateway)) return;
+    this.#disconnectHooks ??= new DisconnectHooks({
+      host: this,
+      clock: this.clock,
+      tally: this.#runtime.hooks,
+      patience: this.policy.handlers.settleTimeout,
+    });
+    this.#disconnectHooks.add(gateway, run);
+  }
+
+  /** Calls back once, directly after the end of the connection. */
+  onceEnded(callback: (outcome: CloseOutcome) => void): void {
+    (this.#endCallbacks ??= []).push(callback);
+  }
+
+  onGone(): void {
+    this.#session?.onGone();
+  }
+
+  #reportEnd(outcome: CloseOutcome): void {
+    for (const callback of this.#endCallbacks ?? []) callback(outcome);
+    this.#endCallbacks = undefined;
+    if (this.#disconnectHooks) this.#disconnectHooks.seal();
+    else this.onGone();
   }
 
   // What the socket reports.
@@ -366,9 +556,16 @@ export class Owner
     }
   }
 
+  onPing(): void {
+    this.lastSeenAt = this.clock.now();
+  }
+
   onPong(payload: Buffer): void {
     this.lastSeenAt = this.clock.now();
     const answered = this.#outbox.onPong(payload);
+    if (this.#beat && answered === this.#beat.mark) {
+      this.latency = this.clock.monotonic() - this.#beat.at;
+    }
     if (answered === undefined || this.live) return;
     this.handle({ type: answered === this.#closePing ? 'closePong' : 'progress' });
   }
@@ -444,6 +641,8 @@ export class Owner
   protected onClosing(): void {
     this.#closingSince = this.clock.monotonic();
     this.#outbox.watched = true;
+    this.#runtime.heartbeat.remove(this);
+    this.#session?.onClosing();
     this.#runtime.observer.closing(this.id);
   }
 
@@ -488,6 +687,8 @@ export class Owner
     }
     observer.closed(outcome, totals);
     this.#resolveClosed?.(outcome);
+    // The app's own listeners of the end come first.
+    queueMicrotask(() => this.#reportEnd(outcome));
   }
 
   // Telling.

@@ -30,6 +30,11 @@ export class Readiness {
     this.#entries.push({ key, begun: false });
   }
 
+  /** Whether a hook of this gateway has begun and not settled. */
+  isRunning(key: ReadinessKey): boolean {
+    return this.#entries.some((entry) => entry.key === key && entry.begun);
+  }
+
   begin(key: ReadinessKey): void {
     const expected = this.#entries.find((entry) => entry.key === key && !entry.begun);
     if (expected) expected.begun = true;

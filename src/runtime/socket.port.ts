@@ -44,7 +44,8 @@ export interface SocketPort {
   end(): void;
   /** Destroys the socket; `closed` follows. */
   destroy(): void;
-  /** Stops reading, so that TCP pushes back. */
+  /** Nothing is read, so that TCP pushes back. */
+  readonly paused: boolean;
   pause(): void;
   resume(): void;
   /** Any number that changes whenever the kernel takes bytes, even within one message. */
@@ -55,6 +56,8 @@ export interface SocketPort {
 export interface SocketListener {
   /** A message was read. */
   onMessage(data: ReceivedData, isBinary: boolean): void;
+  /** The peer's own ping, which is answered elsewhere. */
+  onPing(): void;
   onPong(payload: Buffer): void;
   /** The peer's close frame was read; nothing is read after it. */
   onPeerClose(frame: CloseFrame): void;

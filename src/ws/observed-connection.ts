@@ -24,6 +24,9 @@ export class ObservedConnection implements Connection {
   readonly openedAt: number;
   readonly data: Record<string, unknown> = {};
   readonly closed: Promise<CloseOutcome>;
+  identity: string | undefined;
+  /** No pings are sent. */
+  readonly latency: number | undefined;
   lastSeenAt: number;
   inFlight = 0;
 
@@ -59,6 +62,22 @@ export class ObservedConnection implements Connection {
   get state(): ConnectionState {
     return STATES[this.socket.readyState]!;
   }
+
+  get live(): boolean {
+    return this.state === 'connecting' || this.state === 'open';
+  }
+
+  /** Nobody drains what is only observed. */
+  stopDispatch(): void {}
+
+  endBy(): void {}
+
+  identify(identity: string): Promise<void> {
+    this.identity = identity;
+    return Promise.resolve();
+  }
+
+  expiresAt(): void {}
 
   get bufferedAmount(): number {
     return this.socket.bufferedAmount;

@@ -188,6 +188,7 @@ function report(ownership: Ownership, event: string | symbol, args: unknown[]): 
       owner.onPong(detail as Buffer);
       break;
     case 'ping':
+      owner.onPing();
       // ws answers pings only while it sees OPEN, which a draining owner hides from it.
       if (!owner.live) port.pong(detail as Buffer);
       break;

@@ -152,6 +152,10 @@ export class WsPort implements SocketPort {
     this.#inside(() => this.base.terminate.call(this.socket));
   }
 
+  get paused(): boolean {
+    return this.socket.isPaused;
+  }
+
   pause(): void {
     this.socket.pause();
   }

@@ -13,6 +13,7 @@ export const BECOMES: Readonly<Record<string, readonly string[]>> = {
     'protocolFailed → draining.macrotask (request, handlers: abort, deaf, initiator: server) tell:protocol-error discard-waiting abort-handlers await-macrotask',
     'peerClosed → draining.macrotask (initiator: peer, received) discard-waiting abort-handlers await-macrotask',
     'peerEnded → closing.end (ended, initiator: network) discard-waiting abort-handlers end-socket',
+    'peerLost → closing.terminate (initiator: network) tell:peer-lost discard-waiting abort-handlers destroy-socket',
     'socketClosed → closed (initiator: network) discard-waiting abort-handlers settle',
   ],
   open: [
@@ -23,6 +24,7 @@ export const BECOMES: Readonly<Record<string, readonly string[]>> = {
     'protocolFailed → draining.macrotask (request, handlers: abort, deaf, initiator: server) tell:protocol-error discard-waiting abort-handlers await-macrotask',
     'peerClosed → draining.macrotask (initiator: peer, received) discard-waiting abort-handlers await-macrotask',
     'peerEnded → closing.end (ended, initiator: network) discard-waiting abort-handlers end-socket',
+    'peerLost → closing.terminate (initiator: network) tell:peer-lost discard-waiting abort-handlers destroy-socket',
     'socketClosed → closed (initiator: network) discard-waiting abort-handlers settle',
   ],
   'draining.macrotask': [

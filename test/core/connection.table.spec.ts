@@ -21,6 +21,7 @@ const EVENTS: [name: string, event: ConnectionEvent][] = [
   ['protocolFailed', { type: 'protocolFailed', request: lenient }],
   ['peerClosed', { type: 'peerClosed', frame }],
   ['peerEnded', { type: 'peerEnded' }],
+  ['peerLost', { type: 'peerLost' }],
   ['socketClosed', { type: 'socketClosed' }],
   ['macrotaskEnded', { type: 'macrotaskEnded', running: false, unwritten: false }],
   ['macrotaskEnded (unwritten)', { type: 'macrotaskEnded', running: false, unwritten: true }],

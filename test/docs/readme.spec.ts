@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import * as library from '../../src/index.js';
+import { DEFAULT_SHUTDOWN } from '../../src/nest/shutdown.values.js';
 import { DEFAULT_POLICY } from '../../src/runtime/connection.policy.js';
 import { afterTest } from '../support/cleanup.js';
 import { WsClient } from '../support/clients/ws.client.js';
@@ -71,8 +72,12 @@ describe('the quick start of the README', () => {
 
 describe('the tables of the README', () => {
   /** `a.b` of every default, as JavaScript writes it. */
-  const defaults = Object.entries(DEFAULT_POLICY).flatMap(([group, values]) =>
-    Object.entries(values as object).map(([name, value]) => [`${group}.${name}`, value as unknown]),
+  const defaults = Object.entries({ ...DEFAULT_POLICY, shutdown: DEFAULT_SHUTDOWN }).flatMap(
+    ([group, values]) =>
+      Object.entries(values as object).map(([name, value]) => [
+        `${group}.${name}`,
+        value as unknown,
+      ]),
   );
 
   const options = tableAfter('## Options', README).map(([option, byDefault]) => [
@@ -82,7 +87,7 @@ describe('the tables of the README', () => {
 
   test('list every option of a policy, with its default', () => {
     const listed = options
-      .filter(([option]) => option!.includes('.'))
+      .filter(([option, byDefault]) => option!.includes('.') && byDefault !== 'none')
       .map(([option, byDefault]) => [
         option,
         JSON.parse(byDefault!.replaceAll('_', '').replaceAll("'", '"')) as unknown,
@@ -90,21 +95,30 @@ describe('the tables of the README', () => {
     expect(Object.fromEntries(listed)).toEqual(Object.fromEntries(defaults));
   });
 
+  test('list every option that has no default', () => {
+    const unset = ['maxPerIdentity', 'maxAge', 'expiresAt'].map((name) => `session.${name}`);
+    const listed = options.filter(
+      ([option, byDefault]) => option!.includes('.') && byDefault === 'none',
+    );
+    expect(listed.map(([option]) => option)).toEqual(
+      expect.arrayContaining([...unset, 'shutdown.preset']),
+    );
+  });
+
   test('list every option of the module', () => {
     const source = readFileSync(join(ROOT, 'src/nest/safe-close.options.ts'), 'utf8');
     const [, body] = /interface SafeCloseOptions [^{]*\{([\s\S]*?)\n\}/.exec(source)!;
     const declared = [...body!.matchAll(/^ {2}(\w+)\?:/gm)].map(([, name]) => name);
     expect(declared).not.toHaveLength(0);
-    expect(options.map(([option]) => option).filter((option) => !option!.includes('.'))).toEqual(
-      declared,
-    );
+    const listed = options.map(([option]) => option!.replace(/^shutdown\..*/, 'shutdown'));
+    expect(new Set(listed.filter((option) => !option.includes('.')))).toEqual(new Set(declared));
   });
 
   test('list every member of the service', () => {
     const listed = tableAfter('## API', README).map(([member]) => /^`(\w+\$?)/.exec(member!)![1]!);
     const { prototype } = library.SafeCloseService;
     const methods = Object.getOwnPropertyNames(prototype).filter((name) => name !== 'constructor');
-    expect(new Set(listed)).toEqual(new Set([...methods, 'connections', 'events$']));
+    expect(new Set(listed)).toEqual(new Set([...methods, 'connections', 'drain$', 'events$']));
   });
 });
 

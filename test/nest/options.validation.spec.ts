@@ -108,7 +108,8 @@ describe('Faulty options fail the boot', () => {
     ]);
     expect(error.message).toContain(
       'timeout: got 5; valid: no such option; isGlobal, installAdapter, mode, serializer, ' +
-        'connect, send, close, handlers are known',
+        'authorize, allowedOrigins, trustProxy, identity, connect, send, close, handlers, ' +
+        'heartbeat, session, shutdown are known',
     );
     expect(error.message).toContain(
       'close.timeout: got 5; valid: no such option; handlers, flushTimeout, handshakeTimeout, ' +

@@ -7,6 +7,8 @@ test('the defaults are those that the documentation gives', () => {
     send: { highWaterMark: 65_536, acknowledge: false },
     close: { handlers: 'abort', flushTimeout: 5_000, handshakeTimeout: 5_000, maxTimeout: 30_000 },
     handlers: { settleTimeout: 5_000 },
+    heartbeat: { interval: 25_000, timeout: 20_000 },
+    session: { onExcess: 'close-oldest' },
   });
 });
 

@@ -1,9 +1,5 @@
 import type { CloseOutcome } from '../../src/core/outcomes.js';
 import type { RaceKind } from '../../src/core/races.js';
-import {
-  DEFAULT_POLICY,
-  type ConnectionPolicyValues,
-} from '../../src/runtime/connection.policy.js';
 import { ConnectionRegistry } from '../../src/runtime/connection.registry.js';
 import { encodeJson } from '../../src/runtime/json.encoder.js';
 import { LifecycleHub } from '../../src/runtime/lifecycle.hub.js';
@@ -13,26 +9,17 @@ import type {
   SendTotals,
 } from '../../src/runtime/lifecycle.observer.js';
 import { Owner } from '../../src/runtime/owner.js';
-import type { RegisteredConnection, Runtime } from '../../src/runtime/runtime.js';
+import {
+  createRuntime,
+  type RegisteredConnection,
+  type Runtime,
+} from '../../src/runtime/runtime.js';
 import type { FakePeer } from '../support/fakes/fake.peer.js';
 import type { FakePort } from '../support/fakes/fake.port.js';
 import { ManualClock } from '../support/fakes/manual.clock.js';
+import { policyOf, type PolicyPart } from '../support/policy.js';
 import { createSocketPair } from '../support/fakes/socket.pair.js';
 import { TaskQueue } from '../support/fakes/task.queue.js';
-
-/** Some of the policy; the defaults are the rest. */
-export type PolicyPart = {
-  readonly [Group in keyof ConnectionPolicyValues]?: Partial<ConnectionPolicyValues[Group]>;
-};
-
-export function policyOf(part: PolicyPart = {}): ConnectionPolicyValues {
-  return {
-    connect: { ...DEFAULT_POLICY.connect, ...part.connect },
-    send: { ...DEFAULT_POLICY.send, ...part.send },
-    close: { ...DEFAULT_POLICY.close, ...part.close },
-    handlers: { ...DEFAULT_POLICY.handlers, ...part.handlers },
-  };
-}
 
 /** Writes down what is told of a connection. */
 export class Told implements LifecycleObserver {
@@ -107,6 +94,7 @@ export class Connected {
   readonly port: FakePort;
   readonly peer: FakePeer;
   readonly owner: Owner;
+  readonly runtime: Runtime;
 
   constructor({
     policy,
@@ -125,17 +113,15 @@ export class Connected {
       if (line === 'opened') onOpened?.(this);
     };
     let ids = 0;
-    this.owner = new Owner(
-      {
-        clock: this.clock,
-        observer: new LifecycleHub(this.told, ...observers),
-        connections: this.connections,
-        encode,
-        nextId: () => String(++ids),
-      },
-      this.port,
-      policyOf(policy),
-    );
+    this.runtime = createRuntime({
+      clock: this.clock,
+      observer: new LifecycleHub(this.told, ...observers),
+      connections: this.connections,
+      random: () => 0.5,
+      encode,
+      nextId: () => String(++ids),
+    });
+    this.owner = new Owner(this.runtime, this.port, policyOf(policy));
     this.port.listener = this.owner;
   }
 

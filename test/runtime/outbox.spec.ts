@@ -29,6 +29,7 @@ function start(kernelBuffer = 32 * KiB, highWaterMark = HIGH_WATER_MARK): void {
   });
   port.listener = {
     onMessage: () => {},
+    onPing: () => {},
     onPong: (payload) => void outbox.onPong(payload),
     onPeerClose: () => {},
     onProtocolFailure: () => {},

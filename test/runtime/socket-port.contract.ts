@@ -66,9 +66,14 @@ type Report =
 /** Writes down what a port reports. */
 class Reports implements SocketListener {
   readonly all: Report[] = [];
+  readonly pings: string[] = [];
 
   onMessage(data: unknown, isBinary: boolean): void {
     this.all.push(['message', (data as Buffer).toString(), isBinary]);
+  }
+
+  onPing(): void {
+    this.pings.push('ping');
   }
 
   onPong(payload: Buffer): void {
@@ -315,6 +320,14 @@ export function socketPortContract(name: string, kind: PortKind): void {
         expect(reports.all).toEqual([['pong', 'mark']]);
         expect(peer.order.slice(0, 3)).toEqual(['before', 'blob', 'ping mark']);
         await until(() => peer.messages.length === 3);
+      });
+
+      test("the peer's own ping is reported", async () => {
+        const reports = new Reports();
+        const { peer } = await kind.connect(reports);
+        peer.ping('there?');
+        await until(() => reports.pings.length > 0);
+        expect(reports.pings).toHaveLength(1);
       });
 
       test('a pong that nobody asked for is reported, too', async () => {

@@ -6,7 +6,8 @@ import { own, ownedWebSocketClass } from '../../src/ws/owned-websocket.js';
 import { ownerOf } from '../../src/ws/ownership.js';
 import { assertSupportedWs } from '../../src/ws/ws.internals.js';
 import { nextMacrotask, Tally, within } from '../support/waiting.js';
-import { connect, listening, LOWEST, NEWEST, policyOf, testRuntime, type WsCopy } from './pairs.js';
+import { policyOf } from '../support/policy.js';
+import { connect, listening, LOWEST, NEWEST, testRuntime, type WsCopy } from './pairs.js';
 
 describe('Two copies of ws in one app', () => {
   const mixes: [WsCopy, WsCopy][] = [

@@ -2,20 +2,14 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createRequire } from 'node:module';
 import { WebSocket, WebSocketServer, type ServerOptions } from 'ws';
-import { systemClock } from '../../src/runtime/clock.js';
-import {
-  DEFAULT_POLICY,
-  type ConnectionPolicyValues,
-} from '../../src/runtime/connection.policy.js';
-import { ConnectionRegistry } from '../../src/runtime/connection.registry.js';
-import { encodeJson } from '../../src/runtime/json.encoder.js';
 import { LifecycleHub } from '../../src/runtime/lifecycle.hub.js';
 import { LifecycleStatistics } from '../../src/runtime/lifecycle.report.js';
 import type { Owner } from '../../src/runtime/owner.js';
-import type { Runtime } from '../../src/runtime/runtime.js';
+import { createRuntime, type Runtime } from '../../src/runtime/runtime.js';
 import { own, ownedWebSocketClass } from '../../src/ws/owned-websocket.js';
 import { ownerOf } from '../../src/ws/ownership.js';
 import { afterTest } from '../support/cleanup.js';
+import { policyOf, type PolicyPart } from '../support/policy.js';
 import { within } from '../support/waiting.js';
 
 /** A copy of ws; the types are those of the newest. */
@@ -52,24 +46,10 @@ export function testRuntime(): TestRuntime {
   let count = 0;
   return {
     statistics,
-    clock: systemClock,
-    observer: new LifecycleHub(statistics),
-    connections: new ConnectionRegistry(),
-    encode: encodeJson,
-    nextId: () => String(++count),
-  };
-}
-
-export type Policy = {
-  readonly [G in keyof ConnectionPolicyValues]?: Partial<ConnectionPolicyValues[G]>;
-};
-
-export function policyOf(policy: Policy = {}): ConnectionPolicyValues {
-  return {
-    connect: { ...DEFAULT_POLICY.connect, ...policy.connect },
-    send: { ...DEFAULT_POLICY.send, ...policy.send },
-    close: { ...DEFAULT_POLICY.close, ...policy.close },
-    handlers: { ...DEFAULT_POLICY.handlers, ...policy.handlers },
+    ...createRuntime({
+      observer: new LifecycleHub(statistics),
+      nextId: () => String(++count),
+    }),
   };
 }
 
@@ -87,7 +67,7 @@ export interface OwnedPair extends Pair {
 
 export interface PairOptions {
   readonly server?: ServerOptions;
-  readonly policy?: Policy;
+  readonly policy?: PolicyPart;
 }
 
 /** A server on the network, closed after the test. */

@@ -8,7 +8,8 @@ import { streamOf } from '../../src/ws/ws.internals.js';
 import { afterTest } from '../support/cleanup.js';
 import { nextMacrotask, Tally, within } from '../support/waiting.js';
 import { describeDocumentedContract } from './documented.contract.js';
-import { LOWEST, listening, NEWEST, policyOf, testRuntime, type WsCopy } from './pairs.js';
+import { policyOf } from '../support/policy.js';
+import { LOWEST, listening, NEWEST, testRuntime, type WsCopy } from './pairs.js';
 
 /** A client made with one copy of ws, and its end at a server made with the newest. */
 async function client(copy: WsCopy, serverOptions = {}, clientOptions = {}) {

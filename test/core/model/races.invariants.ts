@@ -20,6 +20,8 @@ function raceOf({ event, from, to }: Happening): RaceKind | undefined {
       return to.crossed && !from.crossed ? 'crossed-close' : undefined;
     case 'protocolFailed':
       return ended ? undefined : 'protocol-error';
+    case 'peerLost':
+      return 'peer-lost';
     case 'readyTimeout':
       return 'ready-timeout';
     case 'settleTimeout':

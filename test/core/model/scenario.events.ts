@@ -33,6 +33,7 @@ export const EVENTS = {
   protocolFailed: { type: 'protocolFailed', request: requestOf(1002, 40) },
   peerClosed: { type: 'peerClosed', frame: PEER_FRAME },
   peerEnded: { type: 'peerEnded' },
+  peerLost: { type: 'peerLost' },
   handlersSettled: { type: 'handlersSettled' },
   socketClosed: { type: 'socketClosed' },
   flushed: { type: 'flushed' },

@@ -26,7 +26,7 @@ export interface Scenario {
   readonly lastWords: boolean;
   readonly peer: {
     readonly closes?: boolean;
-    /** It may leave the ping before our close frame unanswered. */
+    /** It may leave pings unanswered: the one before our close frame, and the heartbeat's. */
     readonly silent?: boolean;
     /** It may send a frame that breaks the protocol. */
     readonly breaks?: boolean;
@@ -101,7 +101,7 @@ export const SKETCHES: readonly Scenario[] = [
     pushes: 1,
     terminate: true,
     closers: [GOODBYE],
-    peer: { closes: true },
+    peer: { closes: true, silent: true },
   }),
   scenario('a hook that is waited for, and a peer that breaks or ends its stream', {
     start: 'connecting',

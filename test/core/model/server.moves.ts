@@ -87,6 +87,9 @@ export function timerMoves(world: World, { facts }: Core, take: Take): void {
     });
   if (capped) fire('cap', 'cap', (turn) => turn.report(EVENTS.deadline));
   if (timer === 'ready') fire('timer', timer, (turn) => turn.report(EVENTS.readyTimeout));
+  if (world.scenario.peer.silent && isLive(world)) {
+    fire('timer', 'heartbeat', (turn) => turn.report(EVENTS.peerLost));
+  }
   if (timer === 'settle')
     fire('timer', timer, (turn) => turn.report(settleTimeout(turn.unwritten)));
   if (timer === 'flush') fire('timer', timer, (turn) => turn.report(EVENTS.flushTimeout));

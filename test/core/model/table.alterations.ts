@@ -43,6 +43,12 @@ export const TABLE_ALTERATIONS: readonly Alteration[] = [
     'G2 at most one close frame is written',
   ),
   alteration(
+    'a peer that was lost counts as closed by the server',
+    { on: 'peerLost', from: 'open' },
+    () => ({ notes: ['initiator:server'] }),
+    'G3 a refusal says who began to close',
+  ),
+  alteration(
     'the close frame does not wait for messages',
     { on: 'macrotaskEnded', from: 'draining.macrotask', when: 'unwritten' },
     () => ({

@@ -31,6 +31,7 @@ const BEGINNERS: Partial<Record<EventType, Initiator>> = {
   terminateRequested: 'server',
   peerClosed: 'peer',
   peerEnded: 'network',
+  peerLost: 'network',
   socketClosed: 'network',
 };
 
@@ -145,7 +146,9 @@ export class Turn {
         world.ended = true;
         break;
       case 'destroy-socket':
-        if (!world.peerEndedFirst) world.destruction ??= this.#destructionBy(event);
+        // A peer that was lost is gone, whoever destroys what is left of the socket.
+        if (!world.peerEndedFirst && event.type !== 'peerLost')
+          world.destruction ??= this.#destructionBy(event);
         world.destroyed = true;
         break;
       case 'acknowledge':

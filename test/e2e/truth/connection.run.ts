@@ -28,10 +28,14 @@ export class ConnectionRun implements SenderHost, AnswersHost {
   readonly faults: string[] = [];
   readonly connected = new Latch();
   readonly gone = new Latch();
+  /** `handleDisconnect` has begun. */
+  readonly left = new Latch();
   /** Parties that have begun. */
   readonly running: Promise<void>[] = [];
   unnumbered = 0;
   disconnects = 0;
+  /** An asynchronous `handleConnection` runs. */
+  examining = false;
   client: WebSocket | undefined;
   connection: Connection | undefined;
   outcome: CloseOutcome | undefined;
@@ -82,6 +86,17 @@ export class ConnectionRun implements SenderHost, AnswersHost {
     if (this.service.connection(client) !== this.connection) this.fault('has two connections');
     this.connected.reach();
     this.start('connection');
+  }
+
+  /** What `handleDisconnect` is given. */
+  disconnect(): void {
+    this.disconnects++;
+    const late = this.events.some(
+      (event) => event.type === 'race' && event.kind === 'hook-timeout',
+    );
+    if (this.examining && !late) this.fault('handleDisconnect before handleConnection had settled');
+    if (this.#opened.inFlight > 0 && !late) this.fault('handleDisconnect while handlers run');
+    this.left.reach();
   }
 
   /** What a handler does with a request. */

@@ -35,7 +35,11 @@ async function runConnection(app: TruthApp, plan: ConnectionPlan): Promise<Conne
   const peer = peerOf(url, plan.peer);
   const inTime = await withinReason(play(run, peer));
   if (!inTime) {
-    const overdue = [...(peer.ended.done ? [] : ['the client']), ...run.unsettled];
+    const overdue = [
+      ...(peer.ended.done ? [] : ['the client']),
+      ...run.unsettled,
+      ...(run.disconnects ? [] : ['handleDisconnect']),
+    ];
     run.fault(`did not settle: ${overdue.join(', ')}`);
   }
   forget();
@@ -70,6 +74,7 @@ async function play(run: ConnectionRun, peer: Peer): Promise<void> {
   peer.release();
   await peer.ended.reached;
   await run.settled();
+  await run.left.reached;
   // A second call of a callback, or a frame too many, would come right behind.
   await turns(2);
 }

@@ -39,7 +39,8 @@ abstract class TruthGateway implements OnGatewayConnection, OnGatewayDisconnect 
       case 'sync':
         return;
       case 'async':
-        return turns(hook.turns);
+        run.examining = true;
+        return turns(hook.turns).finally(() => (run.examining = false));
       case 'rejects':
         if (hook.turns === 0) throw rejectionOf(hook.how);
         return turns(hook.turns).then(() => Promise.reject(rejectionOf(hook.how)));
@@ -53,7 +54,7 @@ abstract class TruthGateway implements OnGatewayConnection, OnGatewayDisconnect 
 
   handleDisconnect(client: WebSocket): void | Promise<void> {
     const run = runOf.get(client)!;
-    run.disconnects++;
+    run.disconnect();
     if (run.plan.leaving === 'async') return turns(3);
     if (run.plan.leaving === 'rejects') return Promise.reject(new Error('an internal detail'));
   }
@@ -79,9 +80,14 @@ class PlainGateway extends TruthGateway {}
 @WebSocketGateway({ path: '/deflate', perMessageDeflate: true })
 class DeflateGateway extends TruthGateway {}
 
+/** For a `handleDisconnect` that follows a hook which never settles. */
+const PATIENT = { handlers: { settleTimeout: 1_000 } };
+
+@ConnectionPolicy(PATIENT)
 @WebSocketGateway({ path: '/patient' })
 class PatientGateway extends TruthGateway {}
 
+@ConnectionPolicy(PATIENT)
 @WebSocketGateway({ path: '/patient-deflate', perMessageDeflate: true })
 class PatientDeflateGateway extends TruthGateway {}
 

@@ -15,6 +15,7 @@ type Written = (error?: Error | null) => void;
 
 const NOBODY: SocketListener = {
   onMessage: () => {},
+  onPing: () => {},
   onPong: () => {},
   onPeerClose: () => {},
   onProtocolFailure: () => {},
@@ -218,6 +219,7 @@ export class FakePort implements SocketPort {
         this.listener.onMessage(frame.data, frame.isBinary);
         break;
       case 'ping':
+        this.listener.onPing();
         if (this.writable) this.#write({ type: 'pong', payload: frame.payload });
         break;
       case 'pong':

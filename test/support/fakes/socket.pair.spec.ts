@@ -12,6 +12,7 @@ function pairOf(kernelBuffer = 100) {
   const reports: string[] = [];
   pair.port.listener = {
     onMessage: (data) => reports.push(`message ${(data as Buffer).toString()}`),
+    onPing: () => reports.push('ping'),
     onPong: (payload) => reports.push(`pong ${payload.toString()}`),
     onPeerClose: ({ code }) => reports.push(`peer close ${code}`),
     onProtocolFailure: (code) => reports.push(`protocol failure ${code}`),
