@@ -419,7 +419,8 @@ export class Owner
   /** A gateway that never saw the connection must not be told of its end. */
   neverBegun(gateway: ReadinessKey): void {
     (this.#neverBegun ??= new Set()).add(gateway);
-    this.settleHook(gateway);
+    this.#inbox.readiness.forgo(gateway);
+    this.#disconnectHooks?.review();
   }
 
   /** A `handleConnection` rejected: closes, unless somebody has already. */
@@ -508,20 +509,21 @@ export class Owner
   // Hooks after the end.
 
   busyWith(gateway: ReadinessKey): string | undefined {
-    if (this.#inbox.readiness.isRunning(gateway)) return `handleConnection of ${gateway.name}`;
+    if (this.#inbox.readiness.isPending(gateway)) return `handleConnection of ${gateway.name}`;
     return this.inFlight > 0 ? `the last of ${this.inFlight} handlers` : undefined;
   }
 
   /** Runs `handleDisconnect` of a gateway, in its turn; `run` must neither throw nor reject. */
   disconnect(gateway: ReadinessKey, run: () => unknown): void {
-    if (this.#neverBegun?.has(gateway)) return;
     this.#disconnectHooks ??= new DisconnectHooks({
       host: this,
       clock: this.clock,
       tally: this.#runtime.hooks,
       patience: this.policy.handlers.settleTimeout,
     });
-    this.#disconnectHooks.add(gateway, run);
+    this.#disconnectHooks.add(gateway, () =>
+      this.#neverBegun?.has(gateway) ? undefined : run(),
+    );
   }
 
   /** Calls back once, directly after the end of the connection. */

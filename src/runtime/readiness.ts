@@ -30,9 +30,15 @@ export class Readiness {
     this.#entries.push({ key, begun: false });
   }
 
-  /** Whether a hook of this gateway has begun and not settled. */
-  isRunning(key: ReadinessKey): boolean {
-    return this.#entries.some((entry) => entry.key === key && entry.begun);
+  /** Whether a hook of this gateway runs, or is to begin. */
+  isPending(key: ReadinessKey): boolean {
+    return this.#entries.some((entry) => entry.key === key);
+  }
+
+  /** The hook that was expected will never begin. */
+  forgo(key: ReadinessKey): void {
+    const index = this.#entries.findIndex((entry) => entry.key === key && !entry.begun);
+    if (index !== -1) this.#entries.splice(index, 1);
   }
 
   begin(key: ReadinessKey): void {
