@@ -5,7 +5,7 @@ const nest11 = process.env.NEST === '11';
 const soak = process.env.SOAK === '1';
 
 const NEST_PACKAGES =
-  'common|core|websockets|platform-ws|platform-express|platform-fastify|testing';
+  'common|core|websockets|platform-ws|platform-express|platform-fastify|terminus|testing';
 
 /** @type {import('jest').Config} */
 export default {
@@ -16,7 +16,9 @@ export default {
     '/node_modules/',
     ...(soak ? [] : ['<rootDir>/test/soak/']),
     // They know no Nest.
-    ...(nest11 ? ['<rootDir>/test/core/', '<rootDir>/test/runtime/'] : []),
+    ...(nest11
+      ? ['<rootDir>/test/core/', '<rootDir>/test/runtime/', '<rootDir>/test/simulation/']
+      : []),
   ],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.stryker-tmp/'],
   setupFilesAfterEnv: ['<rootDir>/test/setup.ts'],

@@ -14,6 +14,7 @@ import {
   type CloseOutcome,
   type Connection,
   type HandlersPolicy,
+  type OnGatewayDrain,
 } from 'nestjs-safe-close';
 import type { WebSocket } from 'ws';
 import { CloseLog } from './close.log.js';
@@ -35,7 +36,7 @@ interface Reply<T> {
 }
 
 @WebSocketGateway({ path: '/chat' })
-export class ChatGateway implements OnGatewayConnection, OnGatewayDisconnect {
+export class ChatGateway implements OnGatewayConnection, OnGatewayDisconnect, OnGatewayDrain {
   constructor(
     private readonly safeClose: SafeCloseService,
     private readonly closes: CloseLog,
@@ -52,6 +53,10 @@ export class ChatGateway implements OnGatewayConnection, OnGatewayDisconnect {
     connection.data['name'] = name;
     connection.post('welcome', name);
     this.tellAll('people', this.people());
+  }
+
+  handleDrain(client: WebSocket): void {
+    this.safeClose.post(client, 'restarting');
   }
 
   handleDisconnect(): void {

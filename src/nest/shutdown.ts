@@ -11,7 +11,7 @@ import type { ShutdownValues } from './shutdown.values.js';
 /** How `drain()` may differ from the module's options. */
 export type DrainOptions = Omit<ShutdownOptions, 'preset' | 'retryAfter'>;
 
-/** How often subscribers of `drain$` are told, at most, within one phase. */
+/** How often subscribers of `drain$` are told within one phase. */
 const PROGRESS_INTERVAL_MS = 100;
 /** Nest's own shutdown hooks take one of each; a second one means that somebody is in a hurry. */
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
@@ -22,7 +22,7 @@ export class Shutdown {
   readonly #log = new Logger('SafeClose');
   readonly #subscribers = new Set<Subscriber<DrainProgress>>();
   #phase = 'serving';
-  #pause: Timer | undefined;
+  #ticker: Timer | undefined;
   #report: Promise<DrainReport> | undefined;
 
   constructor(
@@ -43,6 +43,7 @@ export class Shutdown {
       }
       this.#subscribers.add(subscriber);
       subscriber.add(() => this.#subscribers.delete(subscriber));
+      if (this.isDraining) this.#emit();
     });
     engineDrain.onProgress = () => this.#onProgress();
   }
@@ -92,21 +93,20 @@ export class Shutdown {
 
   #onProgress(): void {
     const { phase } = this.engineDrain;
-    if (this.#subscribers.size > 0) {
-      if (phase !== this.#phase) this.#emit();
-      else this.#pause ??= this.runtime.clock.setTimer(PROGRESS_INTERVAL_MS, () => this.#emit());
-    }
+    if (phase === this.#phase) return;
     this.#phase = phase;
+    this.#emit();
     if (phase !== 'drained') return;
-    this.#pause?.cancel();
-    this.#pause = undefined;
+    this.#ticker?.cancel();
     for (const subscriber of this.#subscribers) subscriber.complete();
   }
 
+  /** Now, and again as long as somebody looks on. */
   #emit(): void {
-    this.#pause?.cancel();
-    this.#pause = undefined;
+    this.#ticker?.cancel();
+    if (this.#subscribers.size === 0) return;
     const progress = this.engineDrain.progress();
     for (const subscriber of this.#subscribers) subscriber.next(progress);
+    this.#ticker = this.runtime.clock.setTimer(PROGRESS_INTERVAL_MS, () => this.#emit());
   }
 }

@@ -50,6 +50,19 @@ test('the chat lets one kick another, and shows how that ended', async () => {
   });
 });
 
+test('the chat says goodbye before it shuts down', async () => {
+  const chat = await boot({ imports: [ChatModule] });
+  const ada = await join(chat, 'Ada');
+  await ada.messages.reached(2, 'message: welcome, and who is there');
+  ada.emit('work');
+  ada.emit('say', 'still here');
+  await ada.messages.reached(3, 'message: what it said');
+  await chat.app.close();
+  expect(await ada.closed()).toEqual([1001, 'server is shutting down']);
+  const told = ada.messages.all.slice(3).map((text) => JSON.parse(text) as { event: string });
+  expect(told.map(({ event }) => event)).toEqual(['restarting', 'worked']);
+});
+
 test('the chat rejects a name that is taken', async () => {
   const chat = await boot({ imports: [ChatModule] });
   await join(chat, 'Ada');

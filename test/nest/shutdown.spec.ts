@@ -71,7 +71,7 @@ describe('drain()', () => {
   test('takes options for this once, and ignores and tells faulty ones', async () => {
     const { service, logs, url } = bind(await open());
     const client = await WsClient.connect(url());
-    await service.drain({ code: 1012, reason: 'new version', timeout: -1 } as never);
+    await service.drain({ code: 1012, reason: 'new version', timeout: -1 });
     expect(await client.closed()).toEqual({ code: 1012, reason: 'new version' });
     expect(
       logs.matching('warn', 'drain(): timeout is ignored; valid: a whole number'),
@@ -113,6 +113,9 @@ describe('drain()', () => {
     const completed = deferred();
     service.drain$.subscribe({ next: (step) => steps.push(step), complete: completed.resolve });
     void service.drain();
+    const joined = deferred<DrainProgress>();
+    service.drain$.subscribe(joined.resolve);
+    expect(await within(joined.promise, 'the first step')).toMatchObject({ phase: 'waiting' });
     lobby.gate.resolve();
     await within(completed.promise, 'the end of drain$');
     expect(steps[0]).toMatchObject({ phase: 'waiting', asked: 1, total: 1, handlersInFlight: 1 });
@@ -176,17 +179,16 @@ describe('the end of the app', () => {
   });
 
   test('no other module comes before ours, global ones included', async () => {
-    const { logs, get } = await host({ providers: [Lobby] });
-    expect(get).toBeDefined();
+    const { logs } = await open();
     expect(logs.matching('warn', 'runs before connections are drained')).toEqual([]);
   });
 });
 
-describe('a preset', () => {
-  async function faultsOf(safeClose: SafeCloseOptions): Promise<string> {
-    return (await bootError({ safeClose })).message;
-  }
+async function faultsOf(safeClose: SafeCloseOptions): Promise<string> {
+  return (await bootError({ safeClose })).message;
+}
 
+describe('a preset', () => {
   test('sets every budget, and boots', async () => {
     for (const preset of ['cloud-run', 'kubernetes'] as const) {
       // oxlint-disable-next-line no-await-in-loop

@@ -17,6 +17,8 @@ export interface AppParts {
   readonly providers?: readonly Provider[];
   /** Of `SafeCloseModule.forRoot()`; the stock stack has nothing like them. */
   readonly options?: SafeCloseOptions;
+  /** Where to listen; by default on loopback. */
+  readonly address?: string;
 }
 
 @Module({})
@@ -27,7 +29,7 @@ class RootModule {}
  * Free of jest, as child processes use it, too.
  */
 export async function boot(
-  { gateways, providers = [], options }: AppParts,
+  { gateways, providers = [], options, address = '127.0.0.1' }: AppParts,
   logger: LoggerService | false,
 ): Promise<INestApplication> {
   const root: DynamicModule = {
@@ -37,7 +39,7 @@ export async function boot(
   };
   const app = await NestFactory.create(root, { logger, abortOnError: false });
   app.useWebSocketAdapter(new WsAdapter(app));
-  await app.listen(0, '127.0.0.1');
+  await app.listen(0, address);
   return app;
 }
 

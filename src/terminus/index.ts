@@ -1,0 +1,1 @@
+export { SafeCloseHealthIndicator, type SaturationLimits } from './safe-close.health.js';
