@@ -28,6 +28,7 @@ export default {
   moduleNameMapper: {
     '^(\\.{1,2}/.*)\\.js$': '$1',
     '^nestjs-safe-close$': '<rootDir>/src/index.ts',
+    '^nestjs-safe-close/(\\w+)$': '<rootDir>/src/$1/index.ts',
     ...(nest11 && {
       [`^@nestjs/(${NEST_PACKAGES})(/.*)?$`]: '<rootDir>/test/nest-11/node_modules/@nestjs/$1$2',
     }),

@@ -2,11 +2,13 @@ import * as common from '@nestjs/common';
 import type { INestApplication, ModuleMetadata, Type } from '@nestjs/common';
 import * as core from '@nestjs/core';
 import * as platform from '@nestjs/platform-ws';
+import * as terminus from '@nestjs/terminus';
 import * as websockets from '@nestjs/websockets';
 import * as events from 'node:events';
 import type { AddressInfo } from 'node:net';
 import * as timers from 'node:timers/promises';
 import * as library from '../../src/index.js';
+import * as libraryOfTerminus from '../../src/terminus/index.js';
 import { afterTest } from '../support/cleanup.js';
 import { run } from './compiler.js';
 import { snippet } from './pages.js';
@@ -19,7 +21,9 @@ export const MODULES = {
   '@nestjs/websockets': websockets,
   'node:events': events,
   'node:timers/promises': timers,
+  '@nestjs/terminus': terminus,
   'nestjs-safe-close': library,
+  'nestjs-safe-close/terminus': libraryOfTerminus,
 };
 
 /** The classes and values that a snippet exports. */

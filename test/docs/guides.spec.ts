@@ -4,7 +4,7 @@ import { WsAdapter } from '@nestjs/platform-ws';
 import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { once } from 'node:events';
 import { SafeCloseModule, type CloseOutcome, type SafeCloseService } from '../../src/index.js';
-import { within } from '../support/waiting.js';
+import { nextMacrotask, within } from '../support/waiting.js';
 import { boot, exportsOf, type Booted } from './booting.js';
 import { DocsClient } from './client.js';
 
@@ -214,4 +214,71 @@ describe('adopting', () => {
     await once(client.socket, 'close');
     expect((await outcome).code).toBe(1000);
   });
+});
+
+describe('the guide to sessions', () => {
+  const SESSIONS = 'docs/guides/sessions.md';
+
+  async function start(): Promise<
+    Booted & { online: Map<string, number>; logOut: (user: string) => Promise<unknown> }
+  > {
+    const { PresenceModule, PresenceGateway } = await exportsOf(SESSIONS, 'presence');
+    const booted = await boot({ imports: [PresenceModule!] });
+    const gateway = booted.app.get<{
+      online: Map<string, number>;
+      logOut: (user: string) => Promise<unknown>;
+    }>(PresenceGateway!);
+    return { ...booted, online: gateway.online, logOut: (user) => gateway.logOut(user) };
+  }
+
+  test('keeps a user online who comes back, and lets one connection each', async () => {
+    const { url, online, service } = await start();
+    const first = await DocsClient.connect(`${url}/?user=ann`);
+    const again = await DocsClient.connect(`${url}/?user=ann`);
+    expect((await first.closed())[0]).toBe(4409);
+    await within(
+      until(() => online.get('ann') === 1),
+      'one connection',
+    );
+    const [kept] = [...service.connections];
+    expect(kept!.identity).toBe('ann');
+    again.socket.close(1000);
+    await within(
+      until(() => online.size === 0),
+      'nobody online',
+    );
+  });
+
+  test('rejects who has no name, and logs out everywhere', async () => {
+    const { url, logOut, online, service } = await start();
+    expect(await (await DocsClient.connect(url)).closed()).toEqual([4401, 'who are you?']);
+    const ann = await DocsClient.connect(`${url}/?user=ann`);
+    await within(
+      until(
+        () => service.connections.size === 1 && [...service.connections][0]!.identity === 'ann',
+      ),
+      'somebody online',
+    );
+    expect([...online]).toEqual([['ann', 1]]);
+    await logOut('ann');
+    expect(await ann.closed()).toEqual([4401, 'logged out']);
+  });
+});
+
+async function until(happened: () => boolean): Promise<void> {
+  // oxlint-disable-next-line no-await-in-loop
+  while (!happened()) await nextMacrotask();
+}
+
+test('the guide to rolling deploys says goodbye, and is not ready from then on', async () => {
+  const { LobbyModule } = await exportsOf('docs/guides/rolling-deploys.md', 'readiness');
+  const { url, service } = await boot({ imports: [LobbyModule!] });
+  const client = await DocsClient.connect(url);
+  const ready = async (): Promise<number> =>
+    (await fetch(`${url.replace('ws:', 'http:')}/ready`)).status;
+  expect(await ready()).toBe(200);
+  await service.drain();
+  expect(await client.message(0)).toEqual({ event: 'restarting' });
+  expect(await client.closed()).toEqual([1001, 'server is shutting down']);
+  expect(await ready()).toBe(503);
 });
