@@ -81,6 +81,7 @@ test('The kinds of races are a closed list, each with its level', () => {
   );
   expect(exported.RACE_KINDS.toSorted()).toMatchInlineSnapshot(`
 [
+  "authorize-failure",
   "concurrent-close",
   "crossed-close",
   "early-message",
@@ -110,6 +111,7 @@ test('The kinds of races are a closed list, each with its level', () => {
   "unknown-event",
   "unreadable-message",
   "unserializable",
+  "upgrade-refused",
 ]
 `);
 });

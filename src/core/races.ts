@@ -12,6 +12,10 @@ export const RACE_LEVELS = {
   'superseded-code': 'expected',
   /** Both sides closed at once; what the peer had not yet read, it may have discarded. */
   'crossed-close': 'expected',
+  /** An upgrade was refused: while draining or starting, for its origin, or by `authorize`. */
+  'upgrade-refused': 'expected',
+  /** `authorize` threw, gave no verdict, or did not settle in time; the upgrade was refused. */
+  'authorize-failure': 'unexpected',
   /** A send after closing had begun: refused. */
   'send-after-close': 'expected',
   /** A send before the opening handshake had ended: refused. */

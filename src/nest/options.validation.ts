@@ -7,6 +7,7 @@ import {
   type ConnectionPolicyValues,
   type HeartbeatPolicy,
 } from '../runtime/connection.policy.js';
+import { isAllowedOrigin } from './allowed.origins.js';
 import { PLATFORM_PRESETS } from './platform.presets.js';
 import { isTrust } from './proxy.trust.js';
 import type { ConnectionPolicyOptions, Platform, SafeCloseOptions } from './safe-close.options.js';
@@ -117,10 +118,10 @@ const MODULE_OPTIONS: Group = {
   },
   authorize: callback,
   allowedOrigins: {
-    expected: 'an array of strings such as "https://app.example" and regular expressions',
-    accepts: (value) =>
-      Array.isArray(value) &&
-      value.every((origin) => origin instanceof RegExp || (typeof origin === 'string' && origin)),
+    expected:
+      'an array of regular expressions and of origins such as "https://app.example", ' +
+      'without path or wildcard',
+    accepts: (value) => Array.isArray(value) && value.every(isAllowedOrigin),
   },
   trustProxy: {
     expected:
@@ -212,9 +213,18 @@ function merged<G extends object>(group: G, over: object | undefined): G {
 }
 
 /** What observing can't do. */
-function modeFaults({ mode, installAdapter, serializer }: Record<string, unknown>): OptionFault[] {
-  if (mode !== 'observe') return [];
+function modeFaults(options: Record<string, unknown>): OptionFault[] {
+  const { mode, installAdapter, serializer } = options;
   const faults: OptionFault[] = [];
+  if (mode === 'observe' || installAdapter === false) {
+    const expected =
+      "none in mode 'observe' or with installAdapter: false, where the module lets upgrades be";
+    for (const option of ['authorize', 'allowedOrigins']) {
+      const received = options[option];
+      if (received !== undefined) faults.push({ option, received, expected });
+    }
+  }
+  if (mode !== 'observe') return faults;
   if (installAdapter === false) {
     const expected = "true in mode 'observe', which watches sockets of the module's own adapter";
     faults.push({ option: 'installAdapter', received: installAdapter, expected });

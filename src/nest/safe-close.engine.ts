@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { systemClock } from '../runtime/clock.js';
 import type { ConnectionPolicyValues } from '../runtime/connection.policy.js';
 import { ConnectionRegistry } from '../runtime/connection.registry.js';
@@ -11,9 +12,11 @@ import { createRuntime, type RegisteredConnection, type Runtime } from '../runti
 import { Goodbyes } from './goodbyes.js';
 import { LifecycleEvents } from './lifecycle.events.js';
 import { resolveOptions, upcomingOptions } from './options.validation.js';
+import { clientAddress } from './proxy.trust.js';
 import { RaceLogger } from './race.logger.js';
 import type { SafeCloseOptions } from './safe-close.options.js';
 import { Shutdown } from './shutdown.js';
+import { UpgradeGate } from './upgrade-gate.js';
 
 /** What one module holds: its checked options, the runtime of its connections, its observers. */
 export interface SafeCloseEngine {
@@ -24,6 +27,9 @@ export interface SafeCloseEngine {
   readonly events: LifecycleEvents;
   readonly goodbyes: Goodbyes;
   readonly drain: Shutdown;
+  readonly gate: UpgradeGate;
+  /** The client's address, by `trustProxy`. */
+  readonly addressOf: (request: IncomingMessage) => string;
 }
 
 function now(): number {
@@ -49,13 +55,20 @@ export function createEngine(options: SafeCloseOptions): SafeCloseEngine {
   const goodbyes = new Goodbyes((connectionId, detail) => {
     runtime.observer.race('hook-rejection', connectionId, detail);
   });
+  const gate = new UpgradeGate({
+    clock: systemClock,
+    retryAfter: shutdown.retryAfter,
+    authorize: options.authorize,
+    allowedOrigins: options.allowedOrigins,
+    tell: (race, detail) => runtime.observer.race(race, '', detail),
+  });
   const drain = new Drain({
     clock: systemClock,
     connections,
     hooks,
     random: Math.random,
     host: {
-      refuseUpgrades: () => {},
+      refuseUpgrades: () => gate.refuse(),
       goodbye: (connection) => goodbyes.say(connection),
     },
   });
@@ -74,5 +87,7 @@ export function createEngine(options: SafeCloseOptions): SafeCloseEngine {
     events,
     goodbyes,
     drain: new Shutdown(drain, runtime, shutdown),
+    gate,
+    addressOf: clientAddress(options.trustProxy ?? false),
   };
 }

@@ -72,6 +72,7 @@ export class SafeCloseModule
   /** Directly before the app is up: the hooks of all other modules have run. */
   onApplicationBootstrap(): void {
     assertLast(this.#modules, SafeCloseModule);
+    this.#engine.gate.release();
   }
 
   /** Before `onModuleDestroy` of any other module: handlers still have all that they need. */

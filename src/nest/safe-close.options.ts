@@ -217,11 +217,15 @@ export interface SafeCloseOptions extends ConnectionPolicyOptions {
   mode?: 'enforce' | 'observe';
   /** Not together with `WsAdapter`'s `messageParser`. */
   serializer?: MessageSerializer;
-  /** Asked before each upgrade; what it throws refuses with 500. */
+  /**
+   * Asked before each upgrade; what it throws refuses with 500, and with 503 where it has not
+   * settled within `connect.timeout`.
+   */
   authorize?: Authorize;
   /**
-   * Origins that browsers may connect from (`https://app.example`); others are refused with 403.
-   * A request without an `Origin` header is no browser's and passes.
+   * Origins that browsers may connect from: `https://app.example`, `'null'`, or a `RegExp`, which
+   * needs its own `^` and `$`. Others are refused with 403; without an `Origin` header a request
+   * is no browser's and passes.
    */
   allowedOrigins?: (string | RegExp)[];
   /**

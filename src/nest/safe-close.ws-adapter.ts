@@ -9,6 +9,7 @@ import { observe, observedWebSocketClass } from '../ws/observed-websocket.js';
 import { own, ownedWebSocketClass } from '../ws/owned-websocket.js';
 import { observationOf, ownerOf } from '../ws/ownership.js';
 import type { AdapterHost } from './adapter.host.js';
+import { GatedServer } from './gated.server.js';
 import type { ServerGateways } from './gateways.js';
 import { MessageDispatch, type Parse } from './message-dispatch.js';
 import { bindSession, type ExpiresAt } from './session.binding.js';
@@ -80,10 +81,15 @@ export class SafeCloseWsAdapter extends WsAdapter {
         (wsOptions['WebSocket'] as typeof WebSocket) ?? WebSocket,
       ),
     };
+    const patience = gateways.policy.connect.timeout;
+    const make = (where: ServerOptions): WebSocketServer =>
+      observing
+        ? new WebSocketServer({ ...serverOptions, ...where })
+        : new GatedServer({ ...serverOptions, ...where }, host.engine.gate, patience);
     const made =
       httpServer || (path && port !== APP_PORT)
-        ? this.#serverOfPath(port, path ?? '', httpServer, serverOptions)
-        : new WebSocketServer({ ...serverOptions, port, ...(path && { path }) });
+        ? this.#serverOfPath(port, path ?? '', httpServer, make)
+        : make({ port, ...(path && { path }) });
     if (observing) this.#observeConnections(made, host);
     else this.#ownConnections(made, gateways, host);
     return made;
@@ -153,11 +159,11 @@ export class SafeCloseWsAdapter extends WsAdapter {
     port: number,
     path: string,
     httpServer: Server | undefined,
-    options: ServerOptions,
+    make: (where: ServerOptions) => WebSocketServer,
   ): WebSocketServer {
     const started = this.ensureHttpServerExists(port, httpServer);
     if (port !== APP_PORT) started?.listen(port);
-    const made = new WebSocketServer({ ...options, noServer: true });
+    const made = make({ noServer: true });
     this.addWsServerToRegistry(made, port, path);
     return made;
   }
@@ -169,7 +175,8 @@ export class SafeCloseWsAdapter extends WsAdapter {
     server.on('error', (error) => this.logger.error(error));
     server.on('connection', (client, request: IncomingMessage) => {
       hideFromJson(request);
-      const owner = own(client, request, runtime, gateways.policy);
+      const ip = host.engine.addressOf(request);
+      const owner = own(client, request, runtime, gateways.policy, ip);
       owner.awaitReadiness();
       bindSession(owner, client, request, { identity, expiresAt });
       host.engine.goodbyes.bind(owner, client, gateways.instances);
@@ -182,7 +189,7 @@ export class SafeCloseWsAdapter extends WsAdapter {
   #observeConnections(server: WebSocketServer, host: AdapterHost): void {
     this.bindErrorHandler(server);
     server.on('connection', (client, request: IncomingMessage) => {
-      observe(client, request, host.engine.runtime);
+      observe(client, request, host.engine.runtime, host.engine.addressOf(request));
     });
   }
 

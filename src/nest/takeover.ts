@@ -54,11 +54,12 @@ export class Takeover implements OwnerMaker {
       gateways = this.gateways.beside(gateway, this.#engine.policy);
       this.#servers.set(gateway, gateways);
     }
-    const { runtime, options, goodbyes } = this.#engine;
+    const { runtime, options, goodbyes, addressOf } = this.#engine;
     const upgrade = request instanceof IncomingMessage ? request : undefined;
     const known = ownerOf(client);
     if (known) return known;
-    const owner = track(client, runtime, gateways.policy, upgrade);
+    const ip = upgrade && addressOf(upgrade);
+    const owner = track(client, runtime, gateways.policy, upgrade, ip);
     goodbyes.bind(owner, client, gateways.instances);
     if (upgrade) {
       const expiresAt = gateways.policy.session.expiresAt as ExpiresAt | undefined;

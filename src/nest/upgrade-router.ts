@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocketServer } from 'ws';
+import { refuseUpgrade } from './upgrade-refusal.js';
 
 /** A server for the upgrades of one path. */
 export type PathServer = WebSocketServer & { readonly path?: string };
@@ -30,10 +31,7 @@ export class UpgradeRouter {
         server.emit('connection', client, request);
       });
     } else if (this.httpServer.listenerCount('upgrade') === 1) {
-      // An HTTP server leaves its own side open for as long as the client does.
-      socket.once('finish', () => socket.destroy());
-      socket.on('error', () => socket.destroy());
-      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      refuseUpgrade(socket, 404);
     }
   };
 }

@@ -67,9 +67,10 @@ export function observe(
   socket: WebSocket,
   request: IncomingMessage,
   runtime: Runtime,
+  ip?: string,
 ): ObservedConnection {
   const base = baseMembersOf(basePrototypeOf(socket));
-  const connection = new ObservedConnection(socket, base, runtime, requestOf(request));
+  const connection = new ObservedConnection(socket, base, runtime, requestOf(request, ip));
   setObservation(socket, connection);
   return connection;
 }

@@ -23,12 +23,13 @@ export function own(
   request: IncomingMessage,
   runtime: Runtime,
   policy: ConnectionPolicyValues,
+  ip?: string,
 ): Owner {
   const existing = ownershipOf(socket);
   if (existing) return existing.owner;
   const base = baseMembersOf(basePrototypeOf(socket));
   const port = new WsPort(socket, base);
-  const owner = new Owner(runtime, port, policy, requestOf(request));
+  const owner = new Owner(runtime, port, policy, requestOf(request, ip));
   const serverListeners = socket.listeners('close') as Ownership['serverListeners'] & object;
   setOwnership(socket, { owner, port, serverListeners });
   watchEnd(request.socket, owner);
@@ -41,13 +42,14 @@ export function track(
   runtime: Runtime,
   policy: ConnectionPolicyValues,
   request?: IncomingMessage,
+  ip?: string,
 ): Owner {
   const existing = ownershipOf(socket);
   if (existing) return existing.owner;
   const base = baseMembersOf(Object.getPrototypeOf(socket) as WebSocket);
   Object.defineProperties(socket, ownedMembers(base));
   const port = new WsPort(socket, base);
-  const owner = new Owner(runtime, port, policy, request && requestOf(request));
+  const owner = new Owner(runtime, port, policy, request && requestOf(request, ip));
   setOwnership(socket, { owner, port });
   const stream = streamOf(socket);
   if (socket.readyState === socket.CLOSED) owner.onClosed();

@@ -12,6 +12,7 @@ describe('the races that are counted and told', () => {
       'concurrent-close',
       'superseded-code',
       'crossed-close',
+      'upgrade-refused',
       'send-after-close',
       'reply-after-close',
       'stream-cut',
@@ -29,6 +30,7 @@ describe('the races that are counted and told', () => {
 
   it('want attention where nobody expects them', () => {
     expect(kindsOf('unexpected')).toEqual([
+      'authorize-failure',
       'send-before-open',
       'invalid-close-arguments',
       'unserializable',

@@ -21,6 +21,7 @@ import { nestMajor } from '../support/stack.js';
 import { deferred, nextMacrotask, Tally, within } from '../support/waiting.js';
 import { Echo, gatewayOf } from './gateway.js';
 import { host, type Setup } from './hosting.js';
+import { statusOf } from './upgrades.js';
 
 class AppsOwnAdapter extends WsAdapter {}
 
@@ -43,6 +44,18 @@ describe('On an adapter of the app', () => {
     });
     await connection!.close(4000, 'bye');
     expect(await client.closed()).toEqual({ code: 4000, reason: 'bye' });
+  });
+
+  test('the address of a client is what trusted proxies say', async () => {
+    const hosted = await host({
+      ...onItsOwnAdapter,
+      safeClose: { installAdapter: false, trustProxy: 1 },
+      providers: [gatewayOf(Echo)],
+    });
+    const headers = { 'x-forwarded-for': '203.0.113.1' };
+    expect(await statusOf(hosted.url(), headers)).toBe(101);
+    const [connection] = [...hosted.service.connections];
+    expect(connection!.request.ip).toBe('203.0.113.1');
   });
 
   test('a gateway without hooks has owned connections from their first message on', async () => {

@@ -155,6 +155,28 @@ describe('Faulty options fail the boot', () => {
     expect(error.message).toContain(`connect.timeout: got ${shown}; valid: ${MS}`);
   });
 
+  test('where origins or proxies are none', async () => {
+    const error = await faultsOf({
+      authorize: true,
+      allowedOrigins: ['https://app.example', 'https://app.example/chat'],
+      trustProxy: ['localhost'],
+    });
+    expect(error.faults.map(({ option }) => option)).toEqual([
+      'authorize',
+      'allowedOrigins',
+      'trustProxy',
+    ]);
+  });
+
+  test.each([{ mode: 'observe' }, { installAdapter: false }])(
+    'where upgrades are to be refused with %j, which leaves them alone',
+    async (options) => {
+      const error = await faultsOf({ ...options, authorize: () => true, allowedOrigins: [] });
+      expect(error.faults.map(({ option }) => option)).toEqual(['authorize', 'allowedOrigins']);
+      expect(error.message).toContain('where the module lets upgrades be');
+    },
+  );
+
   test('where a serializer stands beside a messageParser', async () => {
     const error = await bootError({
       safeClose: {
