@@ -30,8 +30,7 @@ export interface NodeHost {
 
 type TimerName = 'deadline' | 'delay' | 'interval' | 'reserve';
 
-const EVENT_OF: Readonly<Record<TimerName, DrainEvent>> = {
-  deadline: { type: 'deadline' },
+const EVENT_OF: Readonly<Record<Exclude<TimerName, 'deadline'>, DrainEvent>> = {
   delay: { type: 'delayOver' },
   interval: { type: 'intervalOver' },
   reserve: { type: 'reserveOver' },
@@ -90,7 +89,8 @@ export class VirtualNode {
     for (const [name, due] of this.#timers) {
       if (due > this.#host.now()) continue;
       this.#timers.delete(name);
-      this.#handle(EVENT_OF[name]);
+      const busy = this.clients + this.closing > 0;
+      this.#handle(name === 'deadline' ? { type: 'deadline', busy } : EVENT_OF[name]);
     }
   }
 

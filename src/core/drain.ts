@@ -25,7 +25,7 @@ export type DrainEvent =
   | { readonly type: 'ended'; readonly busy: boolean }
   /** A second signal: there is less time than was thought. */
   | { readonly type: 'hurried' }
-  | { readonly type: 'deadline' }
+  | { readonly type: 'deadline'; readonly busy: boolean }
   /** The time kept for the hooks of what the deadline destroyed is over. */
   | { readonly type: 'reserveOver' };
 
@@ -46,7 +46,7 @@ export type DrainEffect =
   | 'stop-timers'
   | 'finish';
 
-interface DrainRow {
+export interface DrainRow {
   readonly from: readonly DrainPhase[];
   readonly on: DrainEvent['type'];
   /** A field of the event that must be true. */
@@ -56,6 +56,7 @@ interface DrainRow {
 }
 
 const UNDER_WAY = ['unready', 'closing', 'waiting'] as const;
+const ENDING = ['closing', 'waiting', 'terminating'] as const;
 const CLOSE = ['refuse-upgrades', 'stop-dispatch', 'ask-batch'] as const;
 const FINISH = ['stop-timers', 'finish'] as const;
 
@@ -82,8 +83,8 @@ export const DRAIN_TABLE: readonly DrainRow[] = [
   { from: ['closing'], on: 'intervalOver', effects: ['ask-batch'] },
   { from: ['waiting'], on: 'opened', to: 'closing', effects: ['ask-batch'] },
 
-  { from: ['waiting', 'terminating'], on: 'ended', when: 'busy' },
-  { from: ['waiting', 'terminating'], on: 'ended', to: 'drained', effects: FINISH },
+  { from: ENDING, on: 'ended', when: 'busy' },
+  { from: ENDING, on: 'ended', to: 'drained', effects: FINISH },
 
   {
     from: ['unready'],
@@ -96,8 +97,15 @@ export const DRAIN_TABLE: readonly DrainRow[] = [
   {
     from: UNDER_WAY,
     on: 'deadline',
+    when: 'busy',
     to: 'terminating',
     effects: ['refuse-upgrades', 'stop-dispatch', 'start-reserve', 'terminate-rest'],
+  },
+  {
+    from: UNDER_WAY,
+    on: 'deadline',
+    to: 'drained',
+    effects: ['refuse-upgrades', 'stop-dispatch', ...FINISH],
   },
   { from: ['terminating'], on: 'reserveOver', to: 'drained', effects: FINISH },
 
@@ -113,13 +121,20 @@ export interface DrainStep {
 
 const NO_EFFECTS: readonly DrainEffect[] = [];
 
-/** What an event makes of the drain. An event that a phase does not expect changes nothing. */
-export function drainTransition(phase: DrainPhase, event: DrainEvent): DrainStep {
-  const row = DRAIN_TABLE.find(
-    ({ from, on, when }) =>
-      from.includes(phase) &&
-      on === event.type &&
-      (when === undefined || (event as Readonly<Record<string, unknown>>)[when] === true),
-  );
-  return { phase: row?.to ?? phase, effects: row?.effects ?? NO_EFFECTS };
+/** Builds the transition function of a table, so that a test can run altered rules. */
+export function drainTransitionOf(
+  table: readonly DrainRow[],
+): (phase: DrainPhase, event: DrainEvent) => DrainStep {
+  return (phase, event) => {
+    const row = table.find(
+      ({ from, on, when }) =>
+        from.includes(phase) &&
+        on === event.type &&
+        (when === undefined || (event as Readonly<Record<string, unknown>>)[when] === true),
+    );
+    return { phase: row?.to ?? phase, effects: row?.effects ?? NO_EFFECTS };
+  };
 }
+
+/** What an event makes of the drain. An event that a phase does not expect changes nothing. */
+export const drainTransition = drainTransitionOf(DRAIN_TABLE);

@@ -242,7 +242,7 @@ export class Drain implements LifecycleObserver {
         for (const connection of connections) connection.endBy(this.#connectionDeadline);
         break;
       case 'start-delay':
-        this.#start('delay', settings.readinessDelay, { type: 'delayOver' });
+        this.#start('delay', settings.readinessDelay, () => ({ type: 'delayOver' }));
         break;
       case 'refuse-upgrades':
         host.refuseUpgrades();
@@ -258,13 +258,13 @@ export class Drain implements LifecycleObserver {
         this.#ask(Number.POSITIVE_INFINITY);
         break;
       case 'start-interval':
-        this.#start('interval', jitteredInterval(this.#batches, random()), {
+        this.#start('interval', jitteredInterval(this.#batches, random()), () => ({
           type: 'intervalOver',
-        });
+        }));
         break;
       case 'start-reserve':
         this.#deadlineHit = true;
-        this.#start('reserve', this.#timeLeft, { type: 'reserveOver' });
+        this.#start('reserve', this.#timeLeft, () => ({ type: 'reserveOver' }));
         break;
       case 'terminate-rest':
         for (const connection of connections) void connection.terminate();
@@ -291,12 +291,12 @@ export class Drain implements LifecycleObserver {
 
   #startDeadline(): void {
     const wait = Math.max(0, this.#connectionDeadline - this.#parts.clock.monotonic());
-    this.#start('deadline', wait, { type: 'deadline' });
+    this.#start('deadline', wait, () => ({ type: 'deadline', busy: this.#busy }));
   }
 
-  #start(name: TimerName, ms: number, event: DrainEvent): void {
+  #start(name: TimerName, ms: number, event: () => DrainEvent): void {
     this.#timers[name]?.cancel();
-    this.#timers[name] = this.#parts.clock.setTimer(ms, () => this.#handle(event));
+    this.#timers[name] = this.#parts.clock.setTimer(ms, () => this.#handle(event()));
   }
 
   /** Asks the next connections to close, those that somebody closes already included. */
