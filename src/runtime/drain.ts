@@ -99,7 +99,7 @@ type Totals = Record<Handshake, number>;
 /** Ends all connections of a server within one deadline (G10): performs the table of core/drain. */
 export class Drain implements LifecycleObserver {
   /** Told of each step. */
-  onProgress: () => void = () => {};
+  onProgress: (() => void) | undefined;
 
   readonly #parts: Parts;
   #phase: DrainPhase = 'serving';
@@ -110,7 +110,7 @@ export class Drain implements LifecycleObserver {
   #deadline = Number.POSITIVE_INFINITY;
   #timers: Partial<Record<TimerName, Timer>> = {};
   #report: Promise<DrainReport> | undefined;
-  #resolve: (report: DrainReport) => void = () => {};
+  #resolve!: (report: DrainReport) => void;
 
   readonly #writtenBefore = new Map<string, number>();
   readonly #asked = new Set<string>();
@@ -223,7 +223,7 @@ export class Drain implements LifecycleObserver {
       for (const effect of effects) this.#perform(effect);
     }
     this.#events = undefined;
-    this.onProgress();
+    this.onProgress?.();
   }
 
   #perform(effect: DrainEffect): void {

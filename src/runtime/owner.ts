@@ -521,9 +521,7 @@ export class Owner
       tally: this.#runtime.hooks,
       patience: this.policy.handlers.settleTimeout,
     });
-    this.#disconnectHooks.add(gateway, () =>
-      this.#neverBegun?.has(gateway) ? undefined : run(),
-    );
+    this.#disconnectHooks.add(gateway, () => (this.#neverBegun?.has(gateway) ? undefined : run()));
   }
 
   /** Calls back once, directly after the end of the connection. */
