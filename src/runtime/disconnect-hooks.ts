@@ -68,9 +68,8 @@ export class DisconnectHooks {
     this.#timer = undefined;
     for (const { gateway } of this.#waiting) {
       const message =
-        `handleDisconnect of ${gateway.name} begins though ${host.busyWith(gateway) ?? ''} has not ` +
-        `ended within ${patience} ms. Heed the connection's signal, or raise ` +
-        'handlers.settleTimeout.';
+        `handleDisconnect of ${gateway.name} begins though ${host.busyWith(gateway)} has not ended ` +
+        `within ${patience} ms. Heed the connection's signal, or raise handlers.settleTimeout.`;
       host.tell('hook-timeout', { message });
     }
     this.#begin(() => true);
@@ -84,11 +83,11 @@ export class DisconnectHooks {
       this.#timer?.cancel();
       this.#timer = undefined;
     }
+    this.#running += due.length;
     for (const hook of due) this.#run(hook);
   }
 
   #run({ run, ended }: Hook): void {
-    this.#running++;
     const end = (): void => {
       this.#running--;
       ended();

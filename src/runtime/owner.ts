@@ -402,7 +402,7 @@ export class Owner
     return this.#held;
   }
 
-  hold(until: Promise<void>): void {
+  hold(until: Promise<unknown>): void {
     this.port.pause();
     this.#held = new Promise((resolve) => {
       const release = (): void => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { DrainedServer } from './drain.harness.js';
+import { deferred } from './harness.js';
 
 const GATEWAY = { name: 'Gateway' };
 
@@ -36,6 +37,19 @@ describe('a drain', () => {
     expect(server.clock.pendingTimers).toBe(0);
   });
 
+  test('ends connections that are not ready yet', async () => {
+    const server = new DrainedServer();
+    const { owner, peer } = server.connect();
+    owner.awaitReadiness();
+    const ready = server.connect();
+    ready.owner.awaitReadiness();
+    ready.owner.sealReadiness();
+    void server.begin();
+    await server.turn();
+    expect(peer.closeFrame?.code).toBe(1001);
+    expect(server.report).toMatchObject({ connections: 2, clean: 2 });
+  });
+
   test('is one, however often it is begun', () => {
     const server = new DrainedServer();
     expect(server.begin()).toBe(server.begin({ code: 4000 }));
@@ -45,10 +59,10 @@ describe('a drain', () => {
     const server = new DrainedServer();
     const { owner, peer } = server.connect();
     const started: string[] = [];
-    let finish = (_value: unknown): void => {};
+    const gate = deferred();
     owner.dispatchTo((data) => {
       started.push((data as Buffer).toString());
-      owner.calls.run(() => new Promise((resolve) => (finish = resolve)), undefined, 'work');
+      owner.calls.run(() => gate.promise, undefined, 'work');
     });
     peer.send('one');
     await server.turn();
@@ -57,7 +71,7 @@ describe('a drain', () => {
     peer.send('two');
     await server.turn();
     expect(started).toEqual(['one']);
-    finish({ done: true });
+    gate.resolve({ done: true });
     await server.turn();
     expect(peer.messages.map(({ data }) => data.toString())).toEqual(['{"done":true}']);
     expect(server.report).toMatchObject({ clean: 1, repliesFlushed: 1, deadlineHit: false });
@@ -163,9 +177,9 @@ describe('the deadline', () => {
     const server = new DrainedServer();
     const { owner, peer } = server.connect();
     peer.pause();
-    let finish = (): void => {};
+    const gate = deferred();
     owner.onceEnded(() => {
-      owner.disconnect(GATEWAY, () => new Promise<void>((resolve) => (finish = resolve)));
+      owner.disconnect(GATEWAY, () => gate.promise);
     });
     void server.begin({ timeout: 4_000 });
     await server.turn();
@@ -174,7 +188,7 @@ describe('the deadline', () => {
     await server.advance(1);
     expect(server.connections.size).toBe(0);
     expect(server.report).toBeUndefined();
-    finish();
+    gate.resolve();
     await server.turn();
     expect(server.report).toMatchObject({
       terminated: 1,
@@ -291,12 +305,12 @@ describe('a goodbye', () => {
   test('that takes its time is waited for', async () => {
     const server = new DrainedServer();
     const { owner } = server.connect();
-    let finish = (): void => {};
-    server.goodbye = () => new Promise<void>((resolve) => (finish = resolve));
+    const gate = deferred();
+    server.goodbye = () => gate.promise;
     void server.begin();
     await server.turn();
     expect(owner.live).toBe(true);
-    finish();
+    gate.resolve();
     await server.turn();
     expect(server.report).toMatchObject({ clean: 1, hooksAwaited: 1 });
     expect(server.clock.pendingTimers).toBe(0);
@@ -305,15 +319,15 @@ describe('a goodbye', () => {
   test('that never ends is waited for no longer than a quarter of the time left', async () => {
     const server = new DrainedServer();
     const { owner } = server.connect();
-    let finish = (): void => {};
-    server.goodbye = () => new Promise<void>((resolve) => (finish = resolve));
+    const gate = deferred();
+    server.goodbye = () => gate.promise;
     void server.begin({ timeout: 4_000 });
     await server.turn();
     await server.advance(999);
     expect(owner.live).toBe(true);
     await server.advance(1);
     expect(owner.live).toBe(false);
-    finish();
+    gate.resolve();
     await server.turn();
     expect(server.report).toMatchObject({ clean: 1, hooksAwaited: 1, hooksOverran: 0 });
     expect(server.told.met('concurrent-close')).toBe(0);

@@ -402,3 +402,52 @@ describe('budgets', () => {
     expiresAfter(4_000);
   });
 });
+
+describe('a moment by which everything must have ended', () => {
+  test('leaves half of the time to the close frame, and no more than it may take', () => {
+    probe.endBy(clock.monotonic() + 4_000);
+    probe.tell(FINISH, macrotaskEnded(true, false));
+    clock.advance(1_999);
+    expect(probe.phase).toBe('draining.handlers');
+    clock.advance(1);
+    expect(probe.phase).toBe('closing.handshake');
+    clock.advance(2_000);
+    expect(probe.phase).toBe('closing.terminate');
+  });
+
+  test('does not shorten what ends before it', () => {
+    probe.endBy(clock.monotonic() + 60_000);
+    probe.tell(FINISH, macrotaskEnded(true, false));
+    clock.advance(2_999);
+    expect(probe.phase).toBe('draining.handlers');
+    clock.advance(1);
+    clock.advance(3_999);
+    expect(probe.phase).toBe('closing.handshake');
+    clock.advance(1);
+    expect(probe.phase).toBe('closing.terminate');
+  });
+
+  test('is the earliest of those that were given, and holds for a close that has begun', () => {
+    probe.tell(FINISH, macrotaskEnded(false, true));
+    expect(probe.phase).toBe('draining.flush');
+    probe.endBy(clock.monotonic() + 1_000);
+    probe.endBy(clock.monotonic() + 9_000);
+    for (let time = 0; time < 900; time += 100) {
+      clock.advance(100);
+      probe.tell({ type: 'progress' });
+    }
+    expect(probe.phase).toBe('draining.flush');
+    clock.advance(100);
+    expect(probe.phase).toBe('closing.terminate');
+    clock.advance(1_000);
+    expect(probe.phase).toBe('closed');
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test('that has passed ends it as soon as timers fire', () => {
+    probe.tell(FINISH, macrotaskEnded(true, true));
+    probe.endBy(clock.monotonic() - 1);
+    clock.advance(1);
+    expect(probe.phase).toBe('closed');
+  });
+});

@@ -415,6 +415,14 @@ describe('acknowledgement', () => {
     expect(outbox.totals).toMatchObject({ written: 2, acknowledged: 2 });
   });
 
+  test('a ping of its own kind proves what went before it, too', () => {
+    acceptAcknowledged('one');
+    const ping = outbox.ping();
+    expect(ping).toBe(1);
+    io.run();
+    expect(settled).toEqual([['one', { status: 'acknowledged' }]]);
+  });
+
   test('pongs that are none of ours mean nothing', () => {
     expect(outbox.onPong(Buffer.from('heartbeat'))).toBeUndefined();
     acceptAcknowledged('one');

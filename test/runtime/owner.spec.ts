@@ -1796,3 +1796,249 @@ describe('the socket', () => {
     expectNothingLeft(connected);
   });
 });
+
+describe('the hooks of a connection', () => {
+  const CHAT = { name: 'Chat' };
+
+  test('after its end begin once handleConnection and the handlers have ended', async () => {
+    const connected = connect();
+    const { owner, peer } = connected;
+    const log: string[] = [];
+    const gate = deferred();
+    connected.handleBy(() => gate.promise);
+    peer.send('work');
+    connected.io.run();
+    owner.beginHook(CHAT);
+    owner.onceEnded(({ code }) => {
+      log.push(`ended ${code}`);
+      owner.disconnect(CHAT, () => void log.push('D'));
+    });
+    void owner.closed.then(() => log.push('closed'));
+    peer.close(1000);
+    connected.turn();
+    await microtasks();
+    expect(log).toEqual(['closed', 'ended 1000']);
+    expect(owner.busyWith(CHAT)).toBe('handleConnection of Chat');
+    owner.settleHook(CHAT);
+    expect(owner.busyWith(CHAT)).toBe('the last of 1 handlers');
+    expect(log).toHaveLength(2);
+    gate.resolve();
+    await microtasks();
+    expect(owner.busyWith(CHAT)).toBeUndefined();
+    expect(log).toEqual(['closed', 'ended 1000', 'D']);
+    expectNothingLeft(connected);
+  });
+
+  test('never begin after its end where they never began before it', async () => {
+    const connected = connect();
+    const { owner } = connected;
+    const log: string[] = [];
+    owner.expectHook(CHAT);
+    owner.onceEnded(() => owner.disconnect(CHAT, () => void log.push('D')));
+    void owner.terminate();
+    connected.turn();
+    await microtasks();
+    owner.neverBegun(CHAT);
+    expect(log).toEqual([]);
+    expectNothingLeft(connected);
+  });
+
+  test('are nothing to one that ends without any', async () => {
+    const connected = connect();
+    connected.owner.neverBegun(CHAT);
+    void connected.owner.terminate();
+    connected.turn();
+    await microtasks();
+    expectNothingLeft(connected);
+  });
+
+  test('wait while it is held, and nothing is read meanwhile', async () => {
+    const { owner, port, clock } = connect();
+    const gate = deferred();
+    owner.hold(gate.promise);
+    let begun = false;
+    void owner.held!.then(() => (begun = true));
+    await microtasks();
+    expect([begun, port.paused]).toEqual([false, true]);
+    gate.resolve();
+    await microtasks();
+    expect([begun, port.paused, owner.held]).toEqual([true, true, undefined]);
+    clock.endMacrotask();
+    expect(port.paused).toBe(false);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test('are held no longer than connect.timeout', async () => {
+    const { owner, clock } = connect({ policy: { connect: { timeout: 500 } } });
+    owner.hold(new Promise(() => {}));
+    let begun = false;
+    void owner.held!.then(() => (begun = true));
+    clock.advance(500);
+    await microtasks();
+    expect(begun).toBe(true);
+  });
+});
+
+describe('what is done once the hooks have accepted a connection', () => {
+  test('comes before the first handler, and is waited for', async () => {
+    const connected = connect();
+    const { owner, peer } = connected;
+    const log: string[] = [];
+    const gate = deferred();
+    connected.handleBy((data) => void log.push(data));
+    owner.awaitReadiness();
+    owner.acceptBy(() => {
+      log.push('asked');
+      return gate.promise;
+    });
+    peer.send('early');
+    connected.io.run();
+    owner.sealReadiness();
+    expect([log, owner.accepted]).toEqual([['asked'], false]);
+    gate.resolve();
+    await microtasks();
+    expect([log, owner.accepted]).toEqual([['asked', 'early'], true]);
+  });
+
+  test('is done where nobody waits for hooks, too, and at once where it can be', () => {
+    const { owner } = connect({ policy: { connect: { waitFor: 'nothing' } } });
+    let asked = 0;
+    owner.acceptBy(() => void asked++);
+    owner.awaitReadiness();
+    owner.sealReadiness();
+    owner.sealReadiness();
+    expect(asked).toBe(1);
+  });
+
+  test('is not done for one that was rejected', () => {
+    const { owner } = connect();
+    let asked = 0;
+    owner.acceptBy(() => void asked++);
+    owner.awaitReadiness();
+    owner.reject(4403, 'no');
+    owner.sealReadiness();
+    expect(asked).toBe(0);
+  });
+});
+
+describe('whose a connection is', () => {
+  test('is what it says, and costs it its place where there are too many once it is ready', () => {
+    const connected = connect({
+      policy: { session: { maxPerIdentity: 0, onExcess: 'reject-new' } },
+    });
+    const { owner, told } = connected;
+    expect([owner.identity, owner.anyLeaving]).toEqual([undefined, false]);
+    owner.awaitReadiness();
+    void owner.identify('ann');
+    expect([owner.identity, owner.live]).toEqual(['ann', true]);
+    owner.sealReadiness();
+    expect(owner.live).toBe(false);
+    expect(told.met('session-excess')).toBe(1);
+  });
+
+  test('makes others wait for its hooks, no longer than handlers.settleTimeout', async () => {
+    const connected = connect({ policy: { handlers: { settleTimeout: 200 } } });
+    const { owner, clock, told, runtime } = connected;
+    await owner.identify('ann');
+    expect(owner.leaversOf('ann')).toBeUndefined();
+    expect(owner.leaversOf(undefined)).toBeUndefined();
+    const gate = deferred();
+    owner.onceEnded(() => owner.disconnect({ name: 'Chat' }, () => gate.promise));
+    void owner.terminate();
+    expect([owner.anyLeaving, runtime.sessions.leaving]).toEqual([true, 1]);
+    connected.turn();
+    await microtasks();
+    const patient = owner.leaversOf('ann')!;
+    expect(await now(patient)).toBe('pending');
+    clock.advance(200);
+    await patient;
+    expect(told.met('hook-timeout')).toBe(1);
+    const lucky = owner.leaversOf('ann')!;
+    gate.resolve();
+    await lucky;
+    expect(told.met('hook-timeout')).toBe(1);
+    expect([owner.anyLeaving, clock.pendingTimers]).toEqual([false, 0]);
+  });
+
+  test('may end with its credential, or its age', () => {
+    const { owner, clock } = connect();
+    owner.expiresAt(new Date(clock.now() + 100));
+    clock.advance(100);
+    expect(owner.live).toBe(false);
+    const old = connect({ policy: { session: { maxAge: 1_000 } } });
+    old.clock.advance(950);
+    expect(old.owner.live).toBe(false);
+  });
+});
+
+describe('signs of life', () => {
+  const policy = { heartbeat: { interval: 1_000, timeout: 500 } };
+
+  test('of a peer that answers keep it, and say how far it is away', () => {
+    const connected = connect({ policy });
+    const { owner, clock, io, port } = connected;
+    expect(owner.latency).toBeUndefined();
+    expect(owner.listening).toBe(true);
+    // Each answer is read up to 7 ms late.
+    const latencies = new Set<number>();
+    for (let time = 0; time < 10_000; time += 7) {
+      clock.advance(7);
+      io.run();
+      latencies.add(owner.latency ?? 0);
+    }
+    expect(owner.state).toBe('open');
+    expect(Math.max(...latencies)).toBeGreaterThan(0);
+    expect(Math.max(...latencies)).toBeLessThanOrEqual(7);
+    port.pause();
+    expect(owner.listening).toBe(false);
+  });
+
+  test('that do not come end it as lost to the network', () => {
+    const connected = connect({ policy });
+    const { peer, clock, told } = connected;
+    peer.pause();
+    clock.advance(2_000);
+    connected.turn();
+    expect(told.outcome).toMatchObject({ initiator: 'network', handshake: 'lost', code: 1006 });
+    expect(told.met('peer-lost')).toBe(1);
+    expectNothingLeft(connected);
+  });
+
+  test('are its own pings, too', () => {
+    const connected = connect();
+    const { owner, clock, peer, io } = connected;
+    clock.advance(50);
+    peer.ping(Buffer.from('there?'));
+    io.run();
+    expect(owner.lastSeenAt).toBe(clock.now());
+  });
+});
+
+describe('a server that drains', () => {
+  test('starts no handler of what comes now, nor of what waited', () => {
+    const connected = connect();
+    const { owner, peer, told } = connected;
+    const handled: string[] = [];
+    connected.handleBy((data) => void handled.push(data));
+    owner.awaitReadiness();
+    peer.send('early');
+    connected.io.run();
+    owner.stopDispatch();
+    expect(owner.dispatching).toBe(false);
+    owner.sealReadiness();
+    peer.send('late');
+    connected.io.run();
+    expect(handled).toEqual([]);
+    expect(told.met('message-while-draining')).toBe(2);
+  });
+
+  test('starts none of who comes to dispatch too late', () => {
+    const connected = connect();
+    connected.owner.stopDispatch();
+    const handled: string[] = [];
+    connected.handleBy((data) => void handled.push(data));
+    connected.peer.send('late');
+    connected.io.run();
+    expect(handled).toEqual([]);
+  });
+});

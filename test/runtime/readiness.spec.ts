@@ -76,4 +76,24 @@ describe('readiness', () => {
     readiness.settle(chat);
     expect(readiness.ready).toBe(true);
   });
+
+  test('a hook is pending from when it is expected until it has settled', () => {
+    const readiness = new Readiness();
+    readiness.expect(chat);
+    expect(readiness.isPending(chat)).toBe(true);
+    expect(readiness.isPending({ name: 'ChatGateway' })).toBe(false);
+    readiness.begin(chat);
+    readiness.forgo(chat);
+    expect(readiness.isPending(chat)).toBe(true);
+    readiness.settle(chat);
+    expect(readiness.isPending(chat)).toBe(false);
+  });
+
+  test('a hook that will never begin is not waited for', () => {
+    const readiness = new Readiness();
+    readiness.expect(chat);
+    readiness.seal();
+    readiness.forgo(chat);
+    expect(readiness.ready).toBe(true);
+  });
 });
