@@ -2004,6 +2004,22 @@ describe('signs of life', () => {
     expectNothingLeft(connected);
   });
 
+  test('are what a slow reader takes, and not what lies there', () => {
+    const slow = frozen({ policy, kernelBuffer: 8 * KiB });
+    const still = frozen({ policy, kernelBuffer: 8 * KiB });
+    for (const { clock, io, peer, port, owner } of [slow, still]) {
+      let mark = 0;
+      port.progressMark = () => mark;
+      for (let time = 0; time < 5_000; time += 100) {
+        if (owner === slow.owner) mark++;
+        clock.advance(100);
+        io.run();
+      }
+      expect(peer.messages).toEqual([]);
+    }
+    expect([slow.owner.live, still.owner.live]).toEqual([true, false]);
+  });
+
   test('are its own pings, too', () => {
     const connected = connect();
     const { owner, clock, peer, io } = connected;
