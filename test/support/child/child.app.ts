@@ -17,8 +17,8 @@ export class ChildApp {
   /** The last lines that it wrote, for the one who finds out why it has ended. */
   #output = '';
 
-  private constructor(private readonly process: ChildProcess) {
-    process.on('message', (message: FromChild) => {
+  private constructor(private readonly child: ChildProcess) {
+    child.on('message', (message: FromChild) => {
       if (message.type === 'note') this.notes.add(message.text);
       else if (message.type === 'pong') this.#pong.resolve();
       else {
@@ -26,16 +26,17 @@ export class ChildApp {
         this.#listening.resolve();
       }
     });
-    process.stderr!.on('data', (chunk: Buffer) => {
+    child.stderr!.on('data', (chunk: Buffer) => {
       this.#output = (this.#output + chunk.toString()).slice(-4_000);
     });
     // 'close' rather than 'exit', so that its last words have been read.
-    process.on('close', (code, signal) => this.#exit.resolve(signal ?? `code ${code}`));
+    child.on('close', (code, signal) => this.#exit.resolve(signal ?? `code ${code}`));
   }
 
   /** Starts a program of fixtures that calls `serve()`. */
-  static async start(program: URL): Promise<ChildApp> {
+  static async start(program: URL, env: Record<string, string> = {}): Promise<ChildApp> {
     const child = fork(fileURLToPath(program), [], {
+      env: { ...process.env, ...env },
       execArgv: ['--import', REGISTER, '--enable-source-maps'],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
@@ -63,12 +64,21 @@ export class ChildApp {
   /** Whether it still answers. */
   async alive(): Promise<void> {
     this.#pong = deferred();
-    this.process.send(PING, () => {});
+    this.child.send(PING, () => {});
     await this.while(within(this.#pong.promise, 'an answer of the child process'));
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  /** How it ended: `code 0`, or the signal. */
+  exited(): Promise<string> {
+    return within(this.#exit.promise, 'the end of the child process');
+  }
+
   async stop(): Promise<void> {
-    this.process.kill('SIGKILL');
+    this.child.kill('SIGKILL');
     await this.#exit.promise;
   }
 }
