@@ -131,7 +131,7 @@ export class SafeCloseService {
   /**
    * Closes all that a target names, each as `close` does, all with the same code.
    *
-   * @param target - `{}` names all; a condition that is `undefined` names nobody
+   * @param target - `{}` names all; a condition that is `undefined`, or no condition, names nobody
    */
   async closeWhere(
     target: Target,

@@ -18,7 +18,7 @@ interface Parts {
   readonly clock: Clock;
   readonly tally: HookTally;
   /** Milliseconds that a hook waits for what it must follow. */
-  readonly patience: number;
+  readonly patience: () => number;
 }
 
 interface Hook {
@@ -29,7 +29,8 @@ interface Hook {
 
 /**
  * The `handleDisconnect` of each gateway on one connection (G9): begun once its `handleConnection`
- * and the handlers in flight have ended, and at the latest after `handlers.settleTimeout`.
+ * and the handlers in flight have ended, and at the latest after `handlers.settleTimeout`, or
+ * when a drain has no more time.
  */
 export class DisconnectHooks {
   readonly #parts: Parts;
@@ -49,7 +50,9 @@ export class DisconnectHooks {
     this.#waiting.push({ gateway, run, ended });
     this.review();
     if (this.#waiting.length === 0) return;
-    this.#timer ??= clock.setTimer(patience, () => this.#losePatience());
+    if (this.#timer) return;
+    const ms = patience();
+    this.#timer = clock.setTimer(ms, () => this.#losePatience(ms));
   }
 
   /** Something that hooks wait for may have ended. */
@@ -63,13 +66,13 @@ export class DisconnectHooks {
     this.#report();
   }
 
-  #losePatience(): void {
-    const { host, patience } = this.#parts;
+  #losePatience(ms: number): void {
+    const { host } = this.#parts;
     this.#timer = undefined;
     for (const { gateway } of this.#waiting) {
       const message =
         `handleDisconnect of ${gateway.name} begins though ${host.busyWith(gateway)} has not ended ` +
-        `within ${patience} ms. Heed the connection's signal, or raise handlers.settleTimeout.`;
+        `within ${Math.round(ms)} ms. Heed the connection's signal, or raise handlers.settleTimeout.`;
       host.tell('hook-timeout', { message });
     }
     this.#begin(() => true);

@@ -113,6 +113,11 @@ export abstract class Lifecycle {
     if (this.#cap) this.#armCap();
   }
 
+  /** Milliseconds until the moment of `endBy`; infinite without one. */
+  protected get timeLeft(): number {
+    return Math.max(0, this.#endAt - this.clock.monotonic());
+  }
+
   #step(event: ConnectionEvent): void {
     const before = this.context;
     const wasLive = this.live;

@@ -519,7 +519,7 @@ export class Owner
       host: this,
       clock: this.clock,
       tally: this.#runtime.hooks,
-      patience: this.policy.handlers.settleTimeout,
+      patience: () => Math.min(this.policy.handlers.settleTimeout, this.timeLeft),
     });
     this.#disconnectHooks.add(gateway, () => (this.#neverBegun?.has(gateway) ? undefined : run()));
   }

@@ -11,6 +11,7 @@ import {
   type CloseOutcome,
   type Connection,
   type ConnectionState,
+  type CloseSummary,
 } from '../../src/index.js';
 import { createEngine } from '../../src/nest/safe-close.engine.js';
 import type { Owner } from '../../src/runtime/owner.js';
@@ -104,6 +105,9 @@ const METHODS = [
   'connection',
   'report',
   'track',
+  'closeWhere',
+  'identify',
+  'expiresAt',
 ] as const;
 
 /** Of the ws socket itself, which ws lets throw. */
@@ -218,6 +222,8 @@ function make(made: Call, subject: Subject): unknown {
     return (subject.owner as unknown as Record<string, Method>)[method]!(...args);
   }
   const target = service as unknown as Record<string, Method>;
+  // Only a connection itself has them.
+  if (!(method in target)) return undefined;
   if (method !== 'track') return target[method]!(clientOf(made, subject), ...args);
   const client = clientOf(made, subject);
   // The peer stays without an owner, so that it can be told what to do.
@@ -242,6 +248,11 @@ function expectSettled(method: string, value: unknown): void {
     case 'acknowledged':
       expect(typeof value).toBe('boolean');
       break;
+    case 'closeWhere': {
+      const { targets, clean, crossed, terminated, lost } = value as CloseSummary;
+      expect(clean + crossed + terminated + lost).toBe(targets);
+      break;
+    }
     case 'close':
     case 'terminate':
       expect(value).toMatchObject({

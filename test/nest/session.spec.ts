@@ -276,7 +276,18 @@ describe('closeWhere()', () => {
     await setting.join('second', 'bob');
     await accepted(setting, 2);
     const { service } = setting;
-    const nobody: unknown[] = [undefined, null, 'ann', { identity: undefined }];
+    const nobody: unknown[] = [
+      undefined,
+      null,
+      'ann',
+      [],
+      { identity: undefined },
+      { user: 'ann' },
+      setting.door.sockets.all[0],
+      { where: () => Promise.resolve(true) },
+      { where: () => undefined },
+      { where: null },
+    ];
     for (const target of nobody) {
       // oxlint-disable-next-line no-await-in-loop
       expect((await service.closeWhere(target as never)).targets).toBe(0);

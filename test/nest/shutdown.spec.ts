@@ -2,8 +2,16 @@ import { Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { describe, expect, test } from '@jest/globals';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import type { WebSocket } from 'ws';
-import type { DrainProgress, OnGatewayDrain, SafeCloseOptions } from '../../src/index.js';
+import { WsAdapter } from '@nestjs/platform-ws';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { WebSocket } from 'ws';
+import {
+  SafeCloseService,
+  type DrainProgress,
+  type OnGatewayDrain,
+  type SafeCloseOptions,
+} from '../../src/index.js';
 import { WsClient } from '../support/clients/ws.client.js';
 import { deferred, Tally, within } from '../support/waiting.js';
 import { bootError, host, type Hosted } from './hosting.js';
@@ -66,6 +74,33 @@ describe('drain()', () => {
     await app.close();
     expect(await second).toBe(await first);
     expect((await client.closed()).code).toBe(1001);
+  });
+
+  test('during the start of the app lets nobody in', async () => {
+    const hosted = await host({
+      providers: [Lobby],
+      prepare: async (app) => {
+        app.useWebSocketAdapter(new WsAdapter(app));
+        const report = await app.get(SafeCloseService).drain();
+        expect(report.connections).toBe(0);
+      },
+    });
+    const socket = new WebSocket(hosted.url());
+    socket.on('error', () => {});
+    const [, response] = (await within(once(socket, 'unexpected-response'), 'the refusal')) as [
+      unknown,
+      IncomingMessage,
+    ];
+    expect([response.statusCode, response.headers['retry-after']]).toEqual([503, '5']);
+  });
+
+  test('leaves no listener of signals behind', async () => {
+    const { service } = bind(await open());
+    const signals = ['SIGTERM', 'SIGINT'] as const;
+    const listeners = (): number[] => signals.map((signal) => process.listenerCount(signal));
+    const before = listeners();
+    await service.drain();
+    expect(listeners()).toEqual(before);
   });
 
   test('takes options for this once, and ignores and tells faulty ones', async () => {

@@ -17,7 +17,7 @@ class Setting implements DisconnectHost {
     host: this,
     clock: this.clock,
     tally: this.tally,
-    patience: 1_000,
+    patience: () => 1_000,
   });
 
   busyWith(gateway: object): string | undefined {
@@ -104,6 +104,7 @@ describe('a handleDisconnect', () => {
   test('that comes after another has waited has a patience of its own', () => {
     const setting = new Setting();
     setting.busy.set(CHAT, 'handlers');
+    setting.add(CHAT);
     setting.add(CHAT);
     setting.busy.delete(CHAT);
     setting.hooks.review();

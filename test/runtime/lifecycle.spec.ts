@@ -51,6 +51,10 @@ class Probe extends Lifecycle {
     this.awaitReady();
   }
 
+  get left(): number {
+    return this.timeLeft;
+  }
+
   shorten(options: CloseOptions): void {
     this.tighten(options);
   }
@@ -430,8 +434,10 @@ describe('a moment by which everything must have ended', () => {
   test('is the earliest of those that were given, and holds for a close that has begun', () => {
     probe.tell(FINISH, macrotaskEnded(false, true));
     expect(probe.phase).toBe('draining.flush');
+    expect(probe.left).toBe(Infinity);
     probe.endBy(clock.monotonic() + 1_000);
     probe.endBy(clock.monotonic() + 9_000);
+    expect(probe.left).toBe(1_000);
     for (let time = 0; time < 900; time += 100) {
       clock.advance(100);
       probe.tell({ type: 'progress' });

@@ -1829,6 +1829,24 @@ describe('the hooks of a connection', () => {
     expectNothingLeft(connected);
   });
 
+  test('after its end do not wait for handlers beyond the end of a drain', async () => {
+    const connected = connect();
+    const { owner, clock, told } = connected;
+    owner.calls.run(() => new Promise(() => {}), undefined, 'work');
+    let begun = false;
+    owner.onceEnded(() => owner.disconnect(CHAT, () => void (begun = true)));
+    owner.endBy(clock.monotonic() + 300);
+    void owner.terminate();
+    connected.turn();
+    await microtasks();
+    clock.advance(299);
+    expect(begun).toBe(false);
+    clock.advance(1);
+    expect(begun).toBe(true);
+    expect(told.detail('hook-timeout')?.message).toContain('within 300 ms');
+    expectNothingLeft(connected);
+  });
+
   test('never begin after its end where they never began before it', async () => {
     const connected = connect();
     const { owner } = connected;
