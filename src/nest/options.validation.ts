@@ -138,7 +138,8 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function faultsOfGroup(name: string, group: Group, value: unknown): OptionFault[] {
   if (!isRecord(value)) {
-    return [{ option: name, received: value, expected: `an object of ${names(group)}` }];
+    const or = name === 'heartbeat' ? 'false or ' : '';
+    return [{ option: name, received: value, expected: `${or}an object of ${names(group)}` }];
   }
   return faultsOfEntries(value, group, names(group), `${name}.`);
 }

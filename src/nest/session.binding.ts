@@ -58,7 +58,7 @@ async function accept(
 ): Promise<void> {
   try {
     const claimed = await identity?.(client, request);
-    if (claimed !== undefined) void owner.identify(claimed);
+    if (claimed !== undefined) owner.claim(claimed);
     const date = expiresAt?.(client, request);
     if (date !== undefined) owner.expiresAt(date);
   } catch (error) {

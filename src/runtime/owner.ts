@@ -163,6 +163,11 @@ export class Owner
     return this.#departureOf(this.#sessionOf().identify(identity));
   }
 
+  /** As `identify`, for who has nothing to wait for. */
+  claim(identity: string): void {
+    this.#sessionOf().identify(identity);
+  }
+
   expiresAt(date: Date | undefined): void {
     this.#sessionOf().expiresAt(date);
   }

@@ -1947,7 +1947,7 @@ describe('whose a connection is', () => {
     const { owner, told } = connected;
     expect([owner.identity, owner.anyLeaving]).toEqual([undefined, false]);
     owner.awaitReadiness();
-    void owner.identify('ann');
+    owner.claim('ann');
     expect([owner.identity, owner.live]).toEqual(['ann', true]);
     owner.sealReadiness();
     expect(owner.live).toBe(false);
