@@ -416,7 +416,7 @@ describe.each(routes)('Handlers of a connection, by $name', ({ gateway, options,
       (g) => {
         g.admission = new Promise(() => {});
       },
-      { connect: { timeout: 50 } },
+      { connect: { timeout: 50 }, handlers: { settleTimeout: 100 } },
     );
     client.emit('sync');
     expect(await client.closed()).toMatchObject({ code: 1013 });

@@ -18,7 +18,12 @@ test(
   async () => {
     for (let run = 0; run < RUNS; run++) {
       // oxlint-disable-next-line no-await-in-loop
-      await withBound(25_000, () => shutDownUnderLoad(database.url));
+      await withBound(25_000, () =>
+        shutDownUnderLoad(database.url, {
+          databaseModule: run % 2 === 0 ? 'global' : 'imported',
+          code: run % 3 === 0 ? 1012 : 1001,
+        }),
+      );
     }
   },
   RUNS * 60_000,

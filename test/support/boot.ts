@@ -3,6 +3,7 @@ import {
   type DynamicModule,
   type INestApplication,
   type LoggerService,
+  type ModuleMetadata,
   type Provider,
   type Type,
 } from '@nestjs/common';
@@ -15,10 +16,13 @@ import { stack } from './stack.js';
 export interface AppParts {
   readonly gateways: readonly Type[];
   readonly providers?: readonly Provider[];
+  readonly imports?: ModuleMetadata['imports'];
   /** Of `SafeCloseModule.forRoot()`; the stock stack has nothing like them. */
   readonly options?: SafeCloseOptions;
   /** Where to listen; by default on loopback. */
   readonly address?: string;
+  /** What `main.ts` does before `listen()`, beside setting the adapter. */
+  readonly prepare?: (app: INestApplication) => unknown;
 }
 
 @Module({})
@@ -29,16 +33,17 @@ class RootModule {}
  * Free of jest, as child processes use it, too.
  */
 export async function boot(
-  { gateways, providers = [], options, address = '127.0.0.1' }: AppParts,
+  { gateways, providers = [], imports = [], options, address = '127.0.0.1', prepare }: AppParts,
   logger: LoggerService | false,
 ): Promise<INestApplication> {
   const root: DynamicModule = {
     module: RootModule,
-    imports: stack === 'safe' ? [SafeCloseModule.forRoot(options)] : [],
+    imports: [...(stack === 'safe' ? [SafeCloseModule.forRoot(options)] : []), ...imports],
     providers: [...gateways, ...providers],
   };
   const app = await NestFactory.create(root, { logger, abortOnError: false });
   app.useWebSocketAdapter(new WsAdapter(app));
+  await prepare?.(app);
   await app.listen(0, address);
   return app;
 }

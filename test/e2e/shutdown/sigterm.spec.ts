@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { PostgresqlServer } from '../../support/postgresql.server.js';
 import { withBound } from '../../support/waiting.js';
 import { shutDownUnderLoad } from './crowd.js';
+import type { CrowdSettings } from './fixtures/crowd.settings.js';
 
 const missing = PostgresqlServer.missing();
 
@@ -15,10 +16,14 @@ if (missing === undefined || process.env['CI'] === 'true') {
 
   afterAll(() => database?.stop());
 
-  test.each([1, 2, 3])(
-    'SIGTERM loses nothing of a thousand clients, and ends with code 0 (run %i)',
-    async () => {
-      await withBound(25_000, () => shutDownUnderLoad(database.url));
+  test.each<CrowdSettings>([
+    { databaseModule: 'global', code: 1001 },
+    { databaseModule: 'imported', code: 1001 },
+    { databaseModule: 'imported', code: 1012 },
+  ])(
+    'SIGTERM loses nothing of a thousand clients, and ends with code 0 ($databaseModule pool, $code)',
+    async (settings) => {
+      await withBound(25_000, () => shutDownUnderLoad(database.url, settings));
     },
     60_000,
   );
