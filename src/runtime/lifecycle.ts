@@ -14,6 +14,12 @@ function isBudget(value: unknown): value is number {
 }
 
 /**
+ * The part of the time left that handlers leave to the close frame: little enough that the default
+ * settleTimeout of 5 s holds within the default shutdown.timeout of 10 s.
+ */
+const CLOSE_SHARE = 0.25;
+
+/**
  * Runs the transition table for one connection: one event at a time, its effects in their order,
  * and the timers that its phases ask for. It holds no rule of its own about what may follow what.
  */
@@ -99,13 +105,13 @@ export abstract class Lifecycle {
 
   /**
    * Clamps every close, one that has begun included, so that it ends by a moment of the monotonic
-   * clock. Handlers leave half of the time, at most what the rest may take, to the close frame.
+   * clock. Handlers leave a quarter of the time, at most what the rest may take, to the close frame.
    */
   endBy(at: number): void {
     if (at >= this.#endAt) return;
     this.#endAt = at;
     const left = Math.max(0, at - this.clock.monotonic());
-    const rest = Math.min(this.#flushTimeout + this.#handshakeTimeout, left / 2);
+    const rest = Math.min(this.#flushTimeout + this.#handshakeTimeout, left * CLOSE_SHARE);
     this.#settleTimeout = Math.min(this.#settleTimeout, left - rest);
     this.#flushTimeout = Math.min(this.#flushTimeout, left);
     this.#handshakeTimeout = Math.min(this.#handshakeTimeout, left);

@@ -221,7 +221,7 @@ describe('the deadline', () => {
     owner.calls.run(() => new Promise(() => {}), undefined, 'work');
     void server.begin({ timeout: 2_000 });
     await server.turn();
-    await server.advance(900);
+    await server.advance(1_350);
     await server.turn();
     expect(peer.closeFrame?.code).toBe(1001);
     expect(server.report).toMatchObject({ clean: 1, deadlineHit: false });
