@@ -12,9 +12,10 @@ export type {
   CloseRequestRecord,
   Handshake,
   LossCause,
-  RefusalCause,
   SendOutcome,
 } from './core/outcomes.js';
+export { REFUSAL_CAUSES, type RefusalCause } from './core/outcomes.js';
+export type { OverflowPolicy } from './core/overflow.js';
 export { RACE_KINDS, RACE_LEVELS, type RaceKind } from './core/races.js';
 export type {
   CloseOptions,
@@ -22,16 +23,22 @@ export type {
   ConnectionRequest,
   SendOptions,
 } from './runtime/connection.js';
+export type { BroadcastOutcome } from './runtime/broadcast.js';
+export type { OnUnacknowledged } from './runtime/connection.policy.js';
+export type { HandlerOrder } from './runtime/handler-call.js';
 export { ConnectionClosingError } from './runtime/handler-calls.js';
 export type { DrainPhase } from './core/drain.js';
 export type { DrainProgress, DrainReport, SlowClose } from './runtime/drain.js';
 export type { RaceDetail, SendTotals } from './runtime/lifecycle.observer.js';
 export type { CloseTimes, LifecycleReport } from './runtime/lifecycle.report.js';
+export type { UnacknowledgedMessage } from './runtime/unacknowledged.js';
 export type { MessageData } from './runtime/socket.port.js';
 export { ConnectionLifecycleInterceptor } from './nest/connection-lifecycle.interceptor.js';
 export { ConnectionPolicy } from './nest/connection-policy.decorator.js';
 export { ConnectionRejectedException } from './nest/connection-rejected.exception.js';
+export { Concurrent, Conflate, Serial, type ConflationKey } from './nest/handler.decorators.js';
 export { ConnectionSignal, CurrentConnection } from './nest/connection.decorators.js';
+export { inStep } from './nest/in-step.js';
 export type { LifecycleEvent } from './nest/lifecycle.events.js';
 export { SafeCloseModule } from './nest/safe-close.module.js';
 export type { OnGatewayDrain } from './nest/on-gateway-drain.js';

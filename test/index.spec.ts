@@ -16,6 +16,8 @@ function exportedTypes(): string[] {
 
 test('The package exports these values and no others', () => {
   expect(Object.keys(exported).toSorted()).toEqual([
+    'Concurrent',
+    'Conflate',
     'ConnectionClosingError',
     'ConnectionLifecycleInterceptor',
     'ConnectionPolicy',
@@ -25,23 +27,28 @@ test('The package exports these values and no others', () => {
     'InvalidOptionsError',
     'RACE_KINDS',
     'RACE_LEVELS',
+    'REFUSAL_CAUSES',
     'SafeCloseError',
     'SafeCloseModule',
     'SafeCloseService',
     'SafeCloseWsAdapter',
+    'Serial',
     'SetupError',
+    'inStep',
   ]);
 });
 
 test('The package exports these types and no others', () => {
   expect(exportedTypes().toSorted()).toEqual([
     'Authorize',
+    'BroadcastOutcome',
     'Client',
     'CloseOptions',
     'CloseOutcome',
     'CloseRequestRecord',
     'CloseSummary',
     'CloseTimes',
+    'ConflationKey',
     'Connection',
     'ConnectionPolicyOptions',
     'ConnectionRequest',
@@ -50,6 +57,7 @@ test('The package exports these types and no others', () => {
     'DrainPhase',
     'DrainProgress',
     'DrainReport',
+    'HandlerOrder',
     'HandlersPolicy',
     'Handshake',
     'Initiator',
@@ -59,7 +67,9 @@ test('The package exports these types and no others', () => {
     'MessageData',
     'MessageSerializer',
     'OnGatewayDrain',
+    'OnUnacknowledged',
     'OptionFault',
+    'OverflowPolicy',
     'Platform',
     'RaceDetail',
     'RaceKind',
@@ -71,6 +81,7 @@ test('The package exports these types and no others', () => {
     'ShutdownOptions',
     'SlowClose',
     'Target',
+    'UnacknowledgedMessage',
   ]);
 });
 
@@ -87,11 +98,13 @@ test('The kinds of races are a closed list, each with its level', () => {
   "early-message",
   "flush-timeout",
   "handler-error",
+  "handlers-saturated",
   "handshake-timeout",
   "hook-rejection",
   "hook-timeout",
   "illegal-event",
   "invalid-close-arguments",
+  "invalid-room",
   "invalid-session",
   "late-socket-event",
   "listener-error",
@@ -99,12 +112,15 @@ test('The kinds of races are a closed list, each with its level', () => {
   "message-while-draining",
   "peer-lost",
   "protocol-error",
+  "rate-limited",
   "ready-timeout",
   "reply-after-close",
   "send-after-close",
   "send-before-open",
+  "send-overflow",
   "session-excess",
   "settle-timeout",
+  "slow-consumer",
   "stream-cut",
   "superseded-code",
   "transport-stuck",

@@ -5,7 +5,32 @@ import type { Race } from './race.types.js';
 const MESSAGES = 100;
 const AUTHENTICATION_MS = 200;
 
+const REQUESTS = 10;
+const INCREMENTS = 200;
+const SERIAL = { handlers: { order: 'serial' } } as const;
+
 export const handlerRaces: readonly Race[] = [
+  {
+    name: `${REQUESTS} requests, replies of async handlers`,
+    options: SERIAL,
+    run: async ({ url }) => {
+      const client = await RaceClient.connect(url);
+      client.ask('turns', REQUESTS);
+      await until(() => client.received === REQUESTS);
+      const inPlace = client.numbers.filter((number, index) => number === index).length;
+      return `${inPlace}/${REQUESTS} replies in their place`;
+    },
+  },
+  {
+    name: `${INCREMENTS} handlers that read, await and write`,
+    options: SERIAL,
+    run: async ({ url, gateway }) => {
+      const client = await RaceClient.connect(url);
+      client.ask('add', INCREMENTS);
+      await until(() => client.received === INCREMENTS);
+      return `${gateway.sum}/${INCREMENTS} writes kept`;
+    },
+  },
   {
     name: `${MESSAGES} messages while handleConnection runs`,
     run: async ({ url, gateway }) => {

@@ -6,6 +6,8 @@ import { WebSocket } from 'ws';
 export class RaceClient {
   /** Messages that have arrived. */
   received = 0;
+  /** The numbers in them. */
+  readonly numbers: number[] = [];
   /** The code of its 'close' event. */
   readonly closed: Promise<number>;
 
@@ -13,7 +15,11 @@ export class RaceClient {
     this.closed = new Promise((resolve) => {
       socket.once('close', (code) => resolve(code));
     });
-    socket.on('message', () => this.received++);
+    socket.on('message', (data: Buffer) => {
+      this.received++;
+      const [, number] = /"data":(\d+)/.exec(data.toString('latin1', 0, 64)) ?? [];
+      if (number !== undefined) this.numbers.push(Number(number));
+    });
   }
 
   static async connect(url: string): Promise<RaceClient> {

@@ -10,12 +10,16 @@ interface Reply {
 /** ws's own close timer in the stock app, 30 s by default: shorter, as nobody waits that long. */
 export const CLOSE_TIMEOUT_MS = 1_000;
 
+const nextTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
 /** An ordinary gateway, the same one in both apps; the races steer it through its fields. */
 @WebSocketGateway({ closeTimeout: CLOSE_TIMEOUT_MS })
 export class RaceGateway {
   readonly clients: WebSocket[] = [];
   /** Handlers that have started. */
   started = 0;
+  /** What the handlers of `add` have counted. */
+  sum = 0;
   /** Values that the Observable of `stream` has produced. */
   produced = 0;
   /** What `handleConnection` and `handleDisconnect` do. */
@@ -63,6 +67,21 @@ export class RaceGateway {
       tap(() => this.produced++),
       map((data) => ({ event: 'value', data })),
     );
+  }
+
+  /** The later it is asked for, the sooner it is done. */
+  @SubscribeMessage('turns')
+  async turns(@MessageBody() data: number): Promise<Reply> {
+    for (let turn = data; turn < 10; turn++) await nextTurn();
+    return { event: 'turns', data };
+  }
+
+  @SubscribeMessage('add')
+  async add(): Promise<Reply> {
+    const { sum } = this;
+    await nextTurn();
+    this.sum = sum + 1;
+    return { event: 'sum', data: this.sum };
   }
 
   @SubscribeMessage('bigint')

@@ -9,11 +9,19 @@ const MESSAGE = Buffer.alloc(64 * 1024);
 const BYTES_PER_SECOND = 4 * 1024 * 1024;
 const READ_BEFORE_DEATH = 20;
 const LATE_SENDS = 100;
+const FLOOD = 8_000;
+const LISTENERS = 200;
+const MIB = 1024 * 1024;
+
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 export const sendRaces: readonly Race[] = [
   {
     name: `${MESSAGES} × 64 KiB, close(), reader of 4 MiB/s`,
-    options: { close: { flushTimeout: CLOSE_TIMEOUT_MS, handshakeTimeout: CLOSE_TIMEOUT_MS } },
+    options: {
+      send: { maxBuffered: Infinity },
+      close: { flushTimeout: CLOSE_TIMEOUT_MS, handshakeTimeout: CLOSE_TIMEOUT_MS },
+    },
     run: async ({ url, gateway }) => {
       const client = await RaceClient.connect(url);
       client.readSlowly(BYTES_PER_SECOND);
@@ -25,7 +33,7 @@ export const sendRaces: readonly Race[] = [
   },
   {
     name: `reader dies after ${READ_BEFORE_DEATH} of ${MESSAGES} messages`,
-    options: { send: { acknowledge: true } },
+    options: { send: { acknowledge: true, maxBuffered: Infinity } },
     run: async ({ url, gateway, safeClose }) => {
       const client = await RaceClient.connect(url);
       const server = gateway.client;
@@ -46,6 +54,37 @@ export const sendRaces: readonly Race[] = [
       client.socket.terminate();
       await sleep(100);
       return `${good} told good, ${client.received} arrive`;
+    },
+  },
+  {
+    name: `${FLOOD.toLocaleString('en')} × 64 KiB to a reader that has stopped`,
+    run: async ({ url, gateway }) => {
+      const client = await RaceClient.connect(url);
+      client.socket.pause();
+      const server = gateway.client;
+      for (let i = 0; i < FLOOD; i++) {
+        server.send(MESSAGE);
+        if (i % 100 === 0) await turn();
+      }
+      const held = server.bufferedAmount / MIB;
+      client.socket.terminate();
+      return `${held.toFixed(1)} MiB held`;
+    },
+  },
+  {
+    name: `broadcast to ${LISTENERS} clients, half are leaving`,
+    run: async ({ url, gateway, safeClose }) => {
+      const clients: RaceClient[] = [];
+      for (let i = 0; i < LISTENERS; i++) clients.push(await RaceClient.connect(url));
+      const servers = [...gateway.clients];
+      for (const server of servers.slice(0, LISTENERS / 2)) server.close();
+      // The loop that everybody writes knows of no failure, unless it looks before each send.
+      const loop = (): number => servers.map((server) => server.send('news')).length;
+      const written = safeClose ? (await safeClose.broadcast({}, 'news')).written : loop();
+      const arrived = (): number => clients.filter(({ received }) => received === 1).length;
+      await until(() => arrived() >= LISTENERS / 2);
+      await sleep(100);
+      return `${written} believed, ${arrived()} arrive`;
     },
   },
   {

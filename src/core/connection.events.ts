@@ -10,6 +10,8 @@ export type ConnectionEvent =
   | { readonly type: 'readyTimeout'; readonly request: CloseRequest }
   /** Somebody on this side closes. */
   | { readonly type: 'closeRequested'; readonly request: CloseRequest }
+  /** More was sent than there is room for; the request says with which code to close. */
+  | { readonly type: 'overflowed'; readonly request: CloseRequest }
   /** Somebody on this side will not wait for anything any more. */
   | { readonly type: 'terminateRequested' }
   /** The peer broke the protocol; nothing but the end of its stream is read any more. */

@@ -112,6 +112,13 @@ export const TABLE: readonly Row[] = [
   },
   {
     from: LIVE,
+    on: 'overflowed',
+    to: 'draining.macrotask',
+    notes: ['initiator:server', 'request'],
+    effects: ['tell:slow-consumer', 'discard-waiting', 'abort-handlers', 'await-macrotask'],
+  },
+  {
+    from: LIVE,
     on: 'protocolFailed',
     to: 'draining.macrotask',
     notes: ['initiator:server', 'request', 'deaf'],
@@ -426,6 +433,7 @@ export const TABLE: readonly Row[] = [
   // (its signal was aborted), so this is no request of its own.
   { from: [...MACROTASK, ...FLUSH, ...HANDSHAKE, ...END, ...TERMINATE, ...CLOSED], on: 'ready' },
   { from: [...DRAINING, ...HANDSHAKE, ...END, ...TERMINATE, ...CLOSED], on: 'rejected' },
+  { from: [...DRAINING, ...HANDSHAKE, ...END, ...TERMINATE, ...CLOSED], on: 'overflowed' },
   { from: [...END, ...TERMINATE, ...CLOSED], on: 'macrotaskEnded' },
   {
     from: [...MACROTASK, ...FLUSH, ...HANDSHAKE, ...END, ...TERMINATE, ...CLOSED],

@@ -4,19 +4,26 @@ import type { ConnectionContext, Initiator } from './connection.context.js';
 import { PHASE_FACTS } from './connection.phases.js';
 import { closeFrameOf } from './connection.transition.js';
 
-/** Why a message was never accepted. */
-export type RefusalCause =
-  /** The opening handshake of a client socket has not ended. */
-  | 'connecting'
-  | 'closing'
-  | 'closed'
-  /** The peer closed, or ended its stream, before this side did. */
-  | 'peer-closed'
-  | 'overflow'
-  | 'unserializable'
-  | 'unknown-client'
-  /** The `signal` passed to `send()` was aborted first. */
-  | 'aborted';
+/**
+ * Why a message was never accepted.
+ *
+ * - `connecting`: the opening handshake of a client socket has not ended
+ * - `peer-closed`: the peer closed, or ended its stream, before this side did
+ * - `overflow`: there was no room for it (`send.maxBuffered`, `send.maxTotalBuffered`)
+ * - `aborted`: the `signal` passed to `send()` was aborted first
+ */
+export const REFUSAL_CAUSES = [
+  'connecting',
+  'closing',
+  'closed',
+  'peer-closed',
+  'overflow',
+  'unserializable',
+  'unknown-client',
+  'aborted',
+] as const;
+
+export type RefusalCause = (typeof REFUSAL_CAUSES)[number];
 
 /** Why a message that was accepted did not get through. */
 export type LossCause = 'peer-closed' | 'terminated' | 'network' | 'flush-timeout';
@@ -71,7 +78,9 @@ export interface CloseOutcome {
   readonly acknowledged: boolean;
   /** Messages handed to the kernel during the connection's life. */
   readonly written: number;
-  /** Messages accepted, and not handed to the kernel when it ended. */
+  /** Messages accepted, then given up by `send.overflow` or conflation while it lived. */
+  readonly dropped: number;
+  /** Messages accepted, not dropped, and not handed to the kernel when it ended. */
   readonly lost: number;
   /** Replies refused as closing had begun, and handlers cut off before they could reply. */
   readonly refusedReplies: number;

@@ -20,6 +20,10 @@ export const RACE_LEVELS = {
   'send-after-close': 'expected',
   /** A send before the opening handshake had ended: refused. */
   'send-before-open': 'unexpected',
+  /** No room was left for a message: it was refused, or older ones were dropped for it. */
+  'send-overflow': 'unexpected',
+  /** The reader takes too little of what is sent to it, and is closed with 1013. */
+  'slow-consumer': 'unexpected',
   /** A handler's reply came after closing had begun: refused. */
   'reply-after-close': 'expected',
   /** A handler's Observable was unsubscribed because the connection closed. */
@@ -30,6 +34,10 @@ export const RACE_LEVELS = {
   'message-after-close': 'expected',
   /** A message came while the server drains: no handler was started. */
   'message-while-draining': 'expected',
+  /** Handlers end more slowly than messages come, and as many wait as may: the socket is paused. */
+  'handlers-saturated': 'unexpected',
+  /** The peer sends more messages a second than it may: they wait. */
+  'rate-limited': 'expected',
   /** An event of the socket came after the connection had ended. */
   'late-socket-event': 'expected',
   /** A code or reason that RFC 6455 does not let an endpoint send; mended. */
@@ -46,6 +54,8 @@ export const RACE_LEVELS = {
   'session-excess': 'expected',
   /** `identify()` or `expiresAt()` got something that is no identity or no date. */
   'invalid-session': 'unexpected',
+  /** `join()` got something that is no name of a room. */
+  'invalid-room': 'unexpected',
   /** A handler's error passed every exception filter. */
   'handler-error': 'unexpected',
   /** Handlers had not ended in time; their replies are refused. */

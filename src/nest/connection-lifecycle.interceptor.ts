@@ -6,8 +6,13 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { Observable } from 'rxjs';
+import type { HandlerCall, HandlerTraits } from '../runtime/handler-call.js';
 import type { Owner } from '../runtime/owner.js';
+import { isPullable } from '../runtime/pulled-stream.js';
+import { traitsOf } from './handler.decorators.js';
 import { Takeover } from './takeover.js';
+
+const CONCURRENT: HandlerTraits = { order: 'concurrent' };
 
 /**
  * The lifecycle of a handler's call for apps that keep an adapter of their own: it waits for
@@ -27,28 +32,49 @@ export class ConnectionLifecycleInterceptor implements NestInterceptor {
     if (context.getType() !== 'ws') return next.handle();
     const client = context.switchToWs().getClient<unknown>();
     const owner = this.#takeover.atMessage(client, context.getClass());
-    return !owner || owner.dispatched ? next.handle() : lifecycleOf(owner, next);
+    if (!owner || owner.dispatched) return next.handle();
+    const { order } = owner.policy.handlers;
+    const traits = traitsOf(context.getClass(), context.getHandler(), order);
+    return lifecycleOf(owner, next, traits);
   }
 }
 
 /** One call: begun once the connection is open, ended once, by itself or by the closing. */
-function lifecycleOf(owner: Owner, next: CallHandler): Observable<unknown> {
+function lifecycleOf(
+  owner: Owner,
+  next: CallHandler,
+  traits: HandlerTraits | undefined,
+): Observable<unknown> {
+  const bytes = owner.lastMessageBytes;
   return new Observable((subscriber) => {
-    const start = (): void => {
-      if (subscriber.closed) return;
+    const start = (call?: HandlerCall): void => {
+      if (subscriber.closed) {
+        call?.end();
+        return;
+      }
       if (!owner.live || !owner.dispatching) {
         owner.tell(owner.live ? 'message-while-draining' : 'message-after-close');
+        call?.end();
         subscriber.complete();
         return;
       }
-      const stream = owner.calls.follow(next.handle(), {
-        // The adapter frames it, as long as it would send it at all.
-        next: (value) => (owner.live ? subscriber.next(value) : owner.calls.reply(value)),
-        error: (error) => subscriber.error(error),
+      const observer = {
+        next: (value: unknown): void => {
+          // The adapter frames it, as long as it would send it at all, and as it is.
+          const plain = owner.live && !traits?.conflate && !isPullable(value);
+          if (plain) subscriber.next(value);
+          else owner.calls.reply(value, call);
+        },
+        error: (error: unknown) => subscriber.error(error),
         complete: () => subscriber.complete(),
-      });
+      };
+      const stream = owner.calls.follow(next.handle(), observer, call);
       subscriber.add(() => stream.unsubscribe());
     };
-    owner.whenReady(start);
+    const begin = (): void => {
+      if (!owner.dispatching || (!traits && owner.unhindered)) start();
+      else owner.takeTurn(traits ?? CONCURRENT, bytes, start);
+    };
+    owner.whenReady(begin, bytes);
   });
 }

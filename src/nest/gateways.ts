@@ -5,6 +5,7 @@ import { SetupError } from '../core/errors.js';
 import type { ConnectionPolicyValues } from '../runtime/connection.policy.js';
 import { CONNECTION_POLICY_METADATA } from './connection-policy.decorator.js';
 import { wrapHooks, type GatewayClass, type OwnerMaker } from './gateway-hooks.js';
+import { traitsByMessage, type TraitsByMessage } from './handler.decorators.js';
 import { resolvePolicy, withOptions } from './options.validation.js';
 import type { ConnectionPolicyOptions } from './safe-close.options.js';
 
@@ -25,6 +26,8 @@ export interface ServerGateways {
   readonly policy: ConnectionPolicyValues;
   /** Gateways whose `handleConnection` Nest calls later, once their instance has been made. */
   readonly requestScoped: readonly GatewayClass[];
+  /** What is said of the handlers of each gateway that has some, as Nest binds them; [] if nothing. */
+  readonly handlers: readonly TraitsByMessage[];
   /** Those that have one instance for all clients; made by the time a client connects. */
   readonly instances: () => readonly object[];
 }
@@ -73,7 +76,7 @@ export class Gateways {
   beside(gateway: GatewayClass, base: ConnectionPolicyValues): ServerGateways {
     const found = this.#all().find(({ type }) => type === gateway);
     if (found) return this.behind(found.port, found.path, base);
-    return { policy: base, requestScoped: [], instances: () => [] };
+    return { policy: base, requestScoped: [], handlers: [], instances: () => [] };
   }
 
   /** The gateways that share a server and path share its connections, and so a policy. */
@@ -103,7 +106,12 @@ export class Gateways {
       gateways
         .filter(({ wrapper }) => wrapper.isDependencyTreeStatic())
         .flatMap(({ wrapper }) => wrapper.instance ?? []);
-    return { policy, requestScoped, instances };
+    const declared = gateways
+      .map(({ type }) => traitsByMessage(type, policy.handlers.order))
+      .filter(({ size }) => size > 0);
+    const any = declared.some((traits) => [...traits.values()].some(Boolean));
+    const handlers = any ? declared : [];
+    return { policy, requestScoped, handlers, instances };
   }
 
   #all(): Gateway[] {

@@ -2,6 +2,7 @@ import type { Observable, Subscriber } from 'rxjs';
 import type { CloseOutcome } from '../core/outcomes.js';
 import type { RaceKind } from '../core/races.js';
 import type { LifecycleObserver, RaceDetail } from '../runtime/lifecycle.observer.js';
+import type { UnacknowledgedMessage } from '../runtime/unacknowledged.js';
 import { GuardedObservable, type OnSubscriberError } from './guarded.observable.js';
 
 interface EventOf<T extends string> {
@@ -20,6 +21,11 @@ export type LifecycleEvent =
   /** Closing has begun. */
   | EventOf<'closing'>
   | (EventOf<'closed'> & { readonly outcome: CloseOutcome })
+  /**
+   * Accepted, and not known to have been read: of messages for which an acknowledgement was asked,
+   * of all where `send.acknowledge` or `send.onUnacknowledged` is set. In order, after `closed`.
+   */
+  | (EventOf<'unacknowledged'> & { readonly messages: readonly UnacknowledgedMessage[] })
   | (EventOf<'race'> & { readonly kind: RaceKind } & RaceDetail);
 
 type EventBody = LifecycleEvent extends infer E ? (E extends E ? Omit<E, 'at'> : never) : never;
@@ -53,6 +59,10 @@ export class LifecycleEvents implements LifecycleObserver {
 
   closed(outcome: CloseOutcome): void {
     this.#emit({ type: 'closed', connectionId: outcome.connectionId, outcome });
+  }
+
+  unacknowledged(connectionId: string, messages: readonly UnacknowledgedMessage[]): void {
+    this.#emit({ type: 'unacknowledged', connectionId, messages });
   }
 
   race(kind: RaceKind, connectionId: string, detail: RaceDetail): void {

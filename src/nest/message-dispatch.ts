@@ -1,5 +1,10 @@
+import type { HandlerTraits } from '../runtime/handler-call.js';
 import type { Owner } from '../runtime/owner.js';
+import { receivedBytes } from '../runtime/received-bytes.js';
 import type { ReceivedData } from '../runtime/socket.port.js';
+import type { TraitsByMessage } from './handler.decorators.js';
+
+const CONCURRENT: HandlerTraits = { order: 'concurrent' };
 
 /** A handler as Nest binds it to one client. */
 export interface BoundHandler {
@@ -20,9 +25,11 @@ export type Parse = (
 export class MessageDispatch {
   readonly #gateways: (readonly BoundHandler[] | Map<unknown, BoundHandler>)[] = [];
 
+  /** @param declared - what is said of the handlers of each gateway, in the order of binding */
   constructor(
     private readonly owner: Owner,
     private readonly parse: Parse,
+    private readonly declared: readonly TraitsByMessage[] = [],
   ) {
     owner.dispatchTo((data, isBinary) => this.#dispatch(data, isBinary));
   }
@@ -55,10 +62,27 @@ export class MessageDispatch {
       if (!handler) continue;
       known = true;
       // The handler of another gateway may just have closed.
-      if (owner.live) owner.calls.run(handler.callback, message.data, event);
-      else owner.tell('message-after-close');
+      if (!owner.live) {
+        owner.tell('message-after-close');
+        continue;
+      }
+      const traits = this.#traitsOf(index, event);
+      if (!traits && owner.unhindered) {
+        owner.calls.run(handler.callback, message.data, event);
+        continue;
+      }
+      owner.takeTurn(traits ?? CONCURRENT, receivedBytes(frame), (call) => {
+        owner.calls.run(handler.callback, message.data, event, call);
+      });
     }
     if (!known) owner.tell('unknown-event');
+  }
+
+  #traitsOf(index: number, event: string): HandlerTraits | undefined {
+    if (this.declared.length === 0) return undefined;
+    const own = this.declared[index];
+    const declared = own?.has(event) ? own : this.declared.find((other) => other.has(event));
+    return declared?.get(event);
   }
 
   /** Most connections of a server with many gateways never use most of them. */

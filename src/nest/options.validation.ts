@@ -3,6 +3,7 @@ import { fitReason } from '../core/close-reason.js';
 import { InvalidOptionsError, type OptionFault } from '../core/errors.js';
 import { MAX_TIMER_MS } from '../runtime/clock.js';
 import {
+  DEFAULT_MAX_TOTAL_BUFFERED,
   DEFAULT_POLICY,
   type ConnectionPolicyValues,
   type HeartbeatPolicy,
@@ -27,6 +28,10 @@ const bytes: Rule = {
   expected: 'a whole number of bytes, at least 1',
   accepts: (value) => Number.isSafeInteger(value) && Number(value) >= 1,
 };
+const bytesOrNoLimit: Rule = {
+  expected: `${bytes.expected}, or Infinity`,
+  accepts: (value) => value === Infinity || bytes.accepts(value),
+};
 const milliseconds0: Rule = {
   expected: `a whole number of milliseconds from 0 to ${MAX_TIMER_MS}`,
   accepts: (value) => value === 0 || milliseconds.accepts(value),
@@ -34,6 +39,10 @@ const milliseconds0: Rule = {
 const count: Rule = {
   expected: 'a whole number, at least 1',
   accepts: (value) => Number.isSafeInteger(value) && Number(value) >= 1,
+};
+const perSecond: Rule = {
+  expected: 'a number above 0, at most 1000000',
+  accepts: (value) => typeof value === 'number' && value > 0 && value <= 1_000_000,
 };
 const callback: Rule = {
   expected: 'a function',
@@ -50,32 +59,32 @@ function oneOf(...values: string[]): Rule {
 
 type Group = Readonly<Record<string, Rule>>;
 
-/** Names kept for later versions: harmless today, and told at boot rather than refused. */
-const UPCOMING: ReadonlySet<string> = new Set([
-  'limits',
-  'send.maxBuffered',
-  'send.overflow',
-  'send.maxTotalBuffered',
-  'send.onUnacknowledged',
-  'handlers.order',
-  'handlers.maxInFlight',
-  'handlers.maxQueuedBytes',
-]);
-
 const POLICY_GROUPS: Readonly<Record<string, Group>> = {
   connect: {
     timeout: milliseconds,
     waitFor: oneOf('handleConnection', 'nothing'),
     maxPendingBytes: bytes,
   },
-  send: { highWaterMark: bytes, acknowledge: flag },
+  send: {
+    highWaterMark: bytes,
+    maxBuffered: bytesOrNoLimit,
+    overflow: oneOf('close', 'refuse', 'drop-oldest', 'wait'),
+    acknowledge: flag,
+    onUnacknowledged: callback,
+  },
   close: {
     handlers: oneOf('abort', 'finish'),
     flushTimeout: milliseconds,
     handshakeTimeout: milliseconds,
     maxTimeout: milliseconds,
   },
-  handlers: { settleTimeout: milliseconds },
+  handlers: {
+    order: oneOf('concurrent', 'serial'),
+    maxInFlight: count,
+    maxQueuedBytes: bytes,
+    settleTimeout: milliseconds,
+  },
+  limits: { messagesPerSecond: perSecond },
   heartbeat: { interval: milliseconds, timeout: milliseconds },
   session: {
     maxPerIdentity: count,
@@ -87,6 +96,8 @@ const POLICY_GROUPS: Readonly<Record<string, Group>> = {
 
 /** Groups of the module alone: there is one server, and one shutdown. */
 const MODULE_GROUPS: Readonly<Record<string, Group>> = {
+  send: { ...POLICY_GROUPS['send'], maxTotalBuffered: bytesOrNoLimit },
+  limits: { ...POLICY_GROUPS['limits'], maxConnections: count, maxConnectionsPerIp: count },
   shutdown: {
     code: {
       expected: 'a close code that may be sent: 1000–1003, 1007–1014, 3000–4999',
@@ -152,7 +163,7 @@ function faultsOfEntries(
 ): OptionFault[] {
   return Object.entries(value).flatMap(([key, received]) => {
     const option = prefix + key;
-    if (received === undefined || UPCOMING.has(option)) return [];
+    if (received === undefined) return [];
     const rule = Object.hasOwn(rules, key) ? rules[key] : undefined;
     if (!rule) return [{ option, received, expected: `no such option; ${known} are known` }];
     return rule.accepts(received) ? [] : [{ option, received, expected: rule.expected }];
@@ -206,6 +217,30 @@ function budgetFaults(policy: ConnectionPolicyValues): OptionFault[] {
   ];
 }
 
+/** What is past the high-water mark alone would be past the limit. */
+function bufferFaults(
+  { highWaterMark, maxBuffered }: ConnectionPolicyValues['send'],
+  total = Infinity,
+): OptionFault[] {
+  const faults: OptionFault[] = [];
+  if (maxBuffered < highWaterMark) {
+    const expected = `at least send.highWaterMark ${highWaterMark}`;
+    faults.push({ option: 'send.maxBuffered', received: maxBuffered, expected });
+  }
+  if (total < highWaterMark) {
+    const expected = `at least send.highWaterMark ${highWaterMark}`;
+    faults.push({ option: 'send.maxTotalBuffered', received: total, expected });
+  }
+  return faults;
+}
+
+const BUFFERS: ReadonlySet<string> = new Set([
+  'send',
+  'send.highWaterMark',
+  'send.maxBuffered',
+  'send.maxTotalBuffered',
+]);
+
 const DEFAULT_HEARTBEAT = DEFAULT_POLICY.heartbeat as HeartbeatPolicy;
 
 function merged<G extends object>(group: G, over: object | undefined): G {
@@ -220,8 +255,14 @@ function modeFaults(options: Record<string, unknown>): OptionFault[] {
   if (mode === 'observe' || installAdapter === false) {
     const expected =
       "none in mode 'observe' or with installAdapter: false, where the module lets upgrades be";
-    for (const option of ['authorize', 'allowedOrigins']) {
-      const received = options[option];
+    const limits = Object(options['limits']) as Record<string, unknown>;
+    const given: [string, unknown][] = [
+      ['authorize', options['authorize']],
+      ['allowedOrigins', options['allowedOrigins']],
+      ['limits.maxConnections', limits['maxConnections']],
+      ['limits.maxConnectionsPerIp', limits['maxConnectionsPerIp']],
+    ];
+    for (const [option, received] of given) {
       if (received !== undefined) faults.push({ option, received, expected });
     }
   }
@@ -298,6 +339,7 @@ export function withOptions(
         ? false
         : merged(base.heartbeat || DEFAULT_HEARTBEAT, options.heartbeat),
     session: merged(base.session, options.session),
+    limits: merged(base.limits, options.limits),
   };
 }
 
@@ -325,6 +367,10 @@ function checked(
   const faults = [...faultsOfEntries(own, rules, known), ...groupFaults(options, groups)];
   const policy = withOptions(base, options);
   if (!faults.some(({ option }) => BUDGETS.has(option))) faults.push(...budgetFaults(policy));
+  if (!faults.some(({ option }) => BUFFERS.has(option))) {
+    const { send } = options as SafeCloseOptions;
+    faults.push(...bufferFaults(policy.send, send?.maxTotalBuffered));
+  }
   return { faults, policy };
 }
 
@@ -332,6 +378,7 @@ function checked(
 export interface ResolvedOptions {
   readonly policy: ConnectionPolicyValues;
   readonly shutdown: ShutdownValues;
+  readonly maxTotalBuffered: number;
 }
 
 /** Checks all options at once, and applies the defaults. Throws one error with every fault. */
@@ -350,7 +397,8 @@ export function resolveOptions(options: SafeCloseOptions): ResolvedOptions {
   }
   faults.push(...modeFaults(options as Record<string, unknown>));
   if (faults.length > 0) throw new InvalidOptionsError(origin, faults);
-  return { policy, shutdown };
+  const { maxTotalBuffered = DEFAULT_MAX_TOTAL_BUFFERED } = options.send ?? {};
+  return { policy, shutdown, maxTotalBuffered };
 }
 
 /** What is wrong with options of `drain()`. */
@@ -370,17 +418,4 @@ export function resolvePolicy(
   const { faults, policy } = checked(origin, options, {}, POLICY_GROUPS, base);
   if (faults.length > 0) throw new InvalidOptionsError(origin, faults);
   return policy;
-}
-
-/** Options given that this version does not act on. */
-export function upcomingOptions(options: SafeCloseOptions): string[] {
-  return Object.entries(options).flatMap(([name, value]) => {
-    if (value === undefined || value === false) return [];
-    if (UPCOMING.has(name)) return [name];
-    return isRecord(value)
-      ? Object.keys(value)
-          .map((key) => `${name}.${key}`)
-          .filter((option) => UPCOMING.has(option))
-      : [];
-  });
 }

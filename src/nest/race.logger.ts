@@ -19,6 +19,14 @@ const MESSAGES: Partial<Record<RaceKind, string>> = {
   'settle-timeout':
     'Handlers have not ended in time (handlers.settleTimeout); their replies are refused. Does ' +
     "one await a close by handlers: 'finish'? It waits for itself.",
+  'send-overflow':
+    'A reader has fallen behind, and there is no room for more (send.maxBuffered, ' +
+    'send.maxTotalBuffered): see send.overflow, or await writable().',
+  'slow-consumer':
+    'The reader takes too little of what is sent to it (send.maxBuffered); it is closed with 1013.',
+  'handlers-saturated':
+    'Messages come faster than handlers end; the socket is read on once half of those that wait ' +
+    'have started (handlers.maxInFlight, handlers.maxQueuedBytes).',
   'protocol-error': 'The peer broke the protocol, or sent a message above maxPayload.',
   'transport-stuck': 'A destroyed socket was never reported closed.',
   'illegal-event': 'Please report this at the issue tracker of nestjs-safe-close.',

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { BufferBudget } from '../runtime/buffer-budget.js';
 import { systemClock } from '../runtime/clock.js';
 import type { ConnectionPolicyValues } from '../runtime/connection.policy.js';
 import { ConnectionRegistry } from '../runtime/connection.registry.js';
@@ -9,9 +10,10 @@ import { HookTally } from '../runtime/hook-tally.js';
 import { LifecycleHub } from '../runtime/lifecycle.hub.js';
 import { LifecycleStatistics } from '../runtime/lifecycle.report.js';
 import { createRuntime, type RegisteredConnection, type Runtime } from '../runtime/runtime.js';
+import { connectionLimits } from './connection.limits.js';
 import { Goodbyes } from './goodbyes.js';
 import { LifecycleEvents } from './lifecycle.events.js';
-import { resolveOptions, upcomingOptions } from './options.validation.js';
+import { resolveOptions } from './options.validation.js';
 import { clientAddress } from './proxy.trust.js';
 import { RaceLogger } from './race.logger.js';
 import type { SafeCloseOptions } from './safe-close.options.js';
@@ -37,10 +39,8 @@ function now(): number {
 }
 
 export function createEngine(options: SafeCloseOptions): SafeCloseEngine {
-  const { policy, shutdown } = resolveOptions(options);
+  const { policy, shutdown, maxTotalBuffered } = resolveOptions(options);
   const log = new Logger('SafeClose');
-  const upcoming = upcomingOptions(options);
-  if (upcoming.length > 0) log.warn(`This version does not act on: ${upcoming.join(', ')}.`);
   const statistics = new LifecycleStatistics(now());
   const logger = new RaceLogger(log, now);
   const others = new LifecycleHub(statistics, logger);
@@ -55,7 +55,9 @@ export function createEngine(options: SafeCloseOptions): SafeCloseEngine {
   const goodbyes = new Goodbyes((connectionId, detail) => {
     runtime.observer.race('hook-rejection', connectionId, detail);
   });
+  const addressOf = clientAddress(options.trustProxy ?? false);
   const gate = new UpgradeGate({
+    limits: connectionLimits(options.limits, addressOf),
     clock: systemClock,
     retryAfter: shutdown.retryAfter,
     authorize: options.authorize,
@@ -76,6 +78,7 @@ export function createEngine(options: SafeCloseOptions): SafeCloseEngine {
     observer: new LifecycleHub(statistics, logger, events, drain),
     connections,
     hooks,
+    buffers: new BufferBudget(maxTotalBuffered),
     ...(serializer && { encode: (message) => serializer.encode(message) }),
     nextId: () => `${prefix}-${(++count).toString(36)}`,
   });
@@ -88,6 +91,6 @@ export function createEngine(options: SafeCloseOptions): SafeCloseEngine {
     goodbyes,
     drain: new Shutdown(drain, runtime, shutdown),
     gate,
-    addressOf: clientAddress(options.trustProxy ?? false),
+    addressOf,
   };
 }

@@ -1,6 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { WebSocket } from 'ws';
 import type { HandlersPolicy } from '../core/close-request.js';
+import type { OverflowPolicy } from '../core/overflow.js';
+import type { HandlerOrder } from '../runtime/handler-call.js';
+import type { OnUnacknowledged } from '../runtime/connection.policy.js';
 
 /** Both ways between messages and frames, in place of JSON. */
 export interface MessageSerializer {
@@ -46,6 +49,29 @@ export interface ConnectionPolicyOptions {
      */
     highWaterMark?: number;
     /**
+     * Bytes that one connection may hold for a reader that is past the high-water mark: those the
+     * kernel has not taken, and those kept until they are acknowledged. Centrifuge's figure.
+     * `Infinity`: no limit.
+     *
+     * @default 1_048_576
+     */
+    maxBuffered?: number;
+    /**
+     * What becomes of a message for which there is no room. `'close'`: refused, and the slow
+     * consumer is closed with 1013. `'refuse'`: refused. `'drop-oldest'`: the oldest that wait
+     * are dropped for it. `'wait'`: its `send()` or `emit()` settles once there was room;
+     * `post()` can't wait, and is refused.
+     *
+     * @default 'close'
+     */
+    overflow?: OverflowPolicy;
+    /**
+     * Called once a connection has ended, with the messages that were accepted and are not known
+     * to have been read, in order, as many bytes as `maxBuffered` at most. With it, every message
+     * is kept until the peer's stack has read it, and asked for by pings. A drain waits for it.
+     */
+    onUnacknowledged?: OnUnacknowledged;
+    /**
      * Settle every `send()` and `emit()` once the peer's stack has read it.
      *
      * @default false
@@ -83,6 +109,27 @@ export interface ConnectionPolicyOptions {
     maxTimeout?: number;
   };
   handlers?: {
+    /**
+     * `'serial'`: the handlers of one connection run one after the other, in the order of their
+     * messages. `@Serial()` and `@Concurrent()` on a handler or a gateway say otherwise.
+     *
+     * @default 'concurrent'
+     */
+    order?: HandlerOrder;
+    /**
+     * How many handlers of one connection may run at once; further messages wait. Ten times the
+     * least that RFC 9113 §6.5.2 recommends for the streams of one HTTP/2 connection.
+     *
+     * @default 1_000
+     */
+    maxInFlight?: number;
+    /**
+     * Bytes of messages that may wait for their handler; past them the socket is paused, and read
+     * on once half of them are left.
+     *
+     * @default 1_048_576
+     */
+    maxQueuedBytes?: number;
     /**
      * How long handlers may go on after a close by `'finish'`.
      *
@@ -132,6 +179,13 @@ export interface ConnectionPolicyOptions {
      * `connection.expiresAt()` has put that off. Asked once `handleConnection` has accepted it.
      */
     expiresAt?: (client: WebSocket, request: IncomingMessage) => Date | undefined;
+  };
+  limits?: {
+    /**
+     * How many messages a second one connection may send, in bursts of as many; further ones wait
+     * within `handlers.maxQueuedBytes`, and none is dropped. No limit by default.
+     */
+    messagesPerSecond?: number;
   };
 }
 
@@ -196,6 +250,27 @@ export interface ShutdownOptions {
 }
 
 export interface SafeCloseOptions extends ConnectionPolicyOptions {
+  limits?: ConnectionPolicyOptions['limits'] & {
+    /**
+     * How many connections the app takes in all, those that wait for `authorize` included; more
+     * are refused with 503 and `Retry-After`. No limit by default.
+     */
+    maxConnections?: number;
+    /**
+     * The same for one client address, as `trustProxy` tells it; more are refused with 429 and
+     * `Retry-After`. No limit by default.
+     */
+    maxConnectionsPerIp?: number;
+  };
+  send?: ConnectionPolicyOptions['send'] & {
+    /**
+     * Bytes that all connections together may hold for their readers; past them the policy acts
+     * on those whose readers lag behind. `Infinity`: no limit.
+     *
+     * @default 268_435_456
+     */
+    maxTotalBuffered?: number;
+  };
   /**
    * Whether `SafeCloseService` can be injected without importing the module again.
    *

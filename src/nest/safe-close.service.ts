@@ -4,9 +4,13 @@ import type { WebSocket } from 'ws';
 import { ABNORMAL_CLOSURE } from '../core/close-code.js';
 import { SetupError } from '../core/errors.js';
 import type { CloseOutcome, SendOutcome } from '../core/outcomes.js';
+import { broadcast, refusedBroadcast, type BroadcastOutcome } from '../runtime/broadcast.js';
 import type { CloseOptions, Connection, SendOptions } from '../runtime/connection.js';
 import type { DrainProgress, DrainReport } from '../runtime/drain.js';
+import { encodeFrame } from '../runtime/frame.js';
 import type { LifecycleReport } from '../runtime/lifecycle.report.js';
+import type { RegisteredConnection } from '../runtime/runtime.js';
+import { conflating } from '../runtime/sender.js';
 import type { MessageData } from '../runtime/socket.port.js';
 import { isWebSocket } from '../ws/base-members.js';
 import { track } from '../ws/owned-websocket.js';
@@ -15,7 +19,7 @@ import type { LifecycleEvent } from './lifecycle.events.js';
 import type { SafeCloseEngine } from './safe-close.engine.js';
 import { SAFE_CLOSE_ENGINE } from './safe-close.tokens.js';
 import type { DrainOptions } from './shutdown.js';
-import { matcherOf, summaryOf, type CloseSummary, type Target } from './target.js';
+import { namedBy, summaryOf, type CloseSummary, type Target } from './target.js';
 
 /** A connection, named by its ws socket or by its id. */
 export type Client = WebSocket | string;
@@ -32,6 +36,7 @@ function unknownClose(client: unknown): CloseOutcome {
     requests: [],
     acknowledged: false,
     written: 0,
+    dropped: 0,
     lost: 0,
     refusedReplies: 0,
     durationMs: 0,
@@ -72,8 +77,18 @@ export class SafeCloseService {
   }
 
   /** As `emit`, without a promise: whether it was accepted. */
-  post(client: Client, event: string, data?: unknown): boolean {
-    return this.#find(client)?.post(event, data) ?? false;
+  post(
+    client: Client,
+    event: string,
+    data?: unknown,
+    options?: Pick<SendOptions, 'conflate'>,
+  ): boolean {
+    return this.#find(client)?.post(event, data, options) ?? false;
+  }
+
+  /** Whether there is room for more, once there is; see `Connection.writable`. */
+  writable(client: Client): Promise<boolean> {
+    return this.#find(client)?.writable() ?? Promise.resolve(false);
   }
 
   /**
@@ -139,18 +154,68 @@ export class SafeCloseService {
     reason?: string,
     options?: CloseOptions,
   ): Promise<CloseSummary> {
-    const { connections, observer } = this.#engine.runtime;
-    const matches = matcherOf(target, {
-      find: (client) => this.#find(client),
-      onError: (error) => {
-        observer.race('listener-error', '', { message: 'where of a target threw.', error });
-      },
-    });
-    const chosen = [...connections].filter(matches);
     const outcomes = await Promise.all(
-      chosen.map((connection) => connection.close(code, reason, options)),
+      this.#named(target).map((connection) => connection.close(code, reason, options)),
     );
     return summaryOf(outcomes);
+  }
+
+  /**
+   * Sends Nest's `{ event, data }` frame to all that a target names and that are open at this
+   * moment, encoded once. Who joins later gets nothing, who leaves meanwhile counts as refused or
+   * lost, and slow readers are treated as `send.overflow` says.
+   *
+   * @param target - as for `closeWhere`
+   * @returns settles once it has for each of them
+   */
+  broadcast(
+    target: Target,
+    event: string,
+    data?: unknown,
+    options?: Pick<SendOptions, 'conflate'>,
+  ): Promise<BroadcastOutcome> {
+    const { encode, observer } = this.#engine.runtime;
+    const targets = this.#named(target, true);
+    if (targets.length === 0) return broadcast([], '');
+    const frame = encodeFrame(encode, { event, data }, (kind, detail) => {
+      observer.race(kind, '', detail);
+    });
+    return frame === undefined
+      ? Promise.resolve(refusedBroadcast(targets.length, 'unserializable'))
+      : broadcast(targets, frame, conflating(options));
+  }
+
+  /** Puts a client into rooms; false where it is unknown, or closing. */
+  join(client: Client, ...rooms: string[]): boolean {
+    const connection = this.#find(client);
+    if (!connection?.live) return false;
+    connection.join(...rooms);
+    return true;
+  }
+
+  /** Takes a client out of rooms; false where it is unknown. */
+  leave(client: Client, ...rooms: string[]): boolean {
+    const connection = this.#find(client);
+    connection?.leave(...rooms);
+    return connection !== undefined;
+  }
+
+  /** The rooms that a client is in; none where it is unknown. */
+  rooms(client: Client): ReadonlySet<string> {
+    return this.#find(client)?.rooms ?? new Set();
+  }
+
+  #named(target: Target, liveOnly = false): RegisteredConnection[] {
+    const { runtime } = this.#engine;
+    return namedBy(target, {
+      runtime,
+      liveOnly,
+      find: (client) => this.#find(client),
+      onError: (error) => {
+        const message = 'A target, or its where, threw.';
+        runtime.observer.race('listener-error', '', { message, error });
+      },
+    });
   }
 
   /** What has happened since the module was created. */
@@ -172,7 +237,7 @@ export class SafeCloseService {
     return track(socket, this.#engine.runtime, this.#engine.policy);
   }
 
-  #find(client: unknown): Connection | undefined {
+  #find(client: unknown): RegisteredConnection | undefined {
     return typeof client === 'string'
       ? this.#engine.runtime.connections.get(client)
       : (ownerOf(client) ?? observationOf(client));

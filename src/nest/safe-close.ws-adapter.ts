@@ -129,12 +129,7 @@ export class SafeCloseWsAdapter extends WsAdapter {
       super.bindMessageHandlers(client, watched(client, handlers), transform);
       return;
     }
-    let dispatch = this.#dispatches.get(owner);
-    if (!dispatch) {
-      dispatch = new MessageDispatch(owner, this.#parser());
-      this.#dispatches.set(owner, dispatch);
-    }
-    dispatch.bind(handlers);
+    this.#dispatches.get(owner)?.bind(handlers);
   }
 
   override async dispose(): Promise<void> {
@@ -178,6 +173,7 @@ export class SafeCloseWsAdapter extends WsAdapter {
       const ip = host.engine.addressOf(request);
       const owner = own(client, request, runtime, gateways.policy, ip);
       owner.awaitReadiness();
+      this.#dispatches.set(owner, new MessageDispatch(owner, this.#parser(), gateways.handlers));
       bindSession(owner, client, request, { identity, expiresAt });
       host.engine.goodbyes.bind(owner, client, gateways.instances);
       for (const gateway of gateways.requestScoped) owner.expectHook(gateway);

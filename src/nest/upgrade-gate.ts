@@ -1,12 +1,16 @@
 import type { Clock } from '../runtime/clock.js';
 import type { RaceDetail } from '../runtime/lifecycle.observer.js';
 import { originCheck } from './allowed.origins.js';
+import type { ConnectionLimits } from './connection.limits.js';
 import type { PendingUpgrade } from './pending-upgrade.js';
 import type { SafeCloseOptions } from './safe-close.options.js';
 import { authorization, SWITCHING_PROTOCOLS } from './upgrade.authorization.js';
 
 const FORBIDDEN = 403;
+const TOO_MANY_REQUESTS = 429;
 const SERVICE_UNAVAILABLE = 503;
+/** Statuses after which a client may try again. */
+const RETRY: ReadonlySet<number> = new Set([TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE]);
 const DRAINING = 'the server drains';
 
 type GateRace = 'upgrade-refused' | 'authorize-failure' | 'listener-error';
@@ -14,6 +18,7 @@ type GateRace = 'upgrade-refused' | 'authorize-failure' | 'listener-error';
 export interface UpgradeGateParts {
   readonly authorize: SafeCloseOptions['authorize'] | undefined;
   readonly allowedOrigins: SafeCloseOptions['allowedOrigins'] | undefined;
+  readonly limits?: ConnectionLimits | undefined;
   readonly clock: Clock;
   /** In ms; told in whole seconds. */
   readonly retryAfter: number;
@@ -29,14 +34,16 @@ export class UpgradeGate {
   readonly #clock: Clock;
   readonly #tell: UpgradeGateParts['tell'];
   readonly #authorize: ReturnType<typeof authorization> | undefined;
+  readonly #limits: ConnectionLimits | undefined;
   readonly #isAllowed: ReturnType<typeof originCheck> | undefined;
   readonly #retryLater: Readonly<Record<string, string>>;
   /** In the order in which they came. */
   readonly #waiting = new Set<PendingUpgrade>();
   #phase: 'starting' | 'open' | 'refusing' = 'starting';
 
-  constructor({ clock, retryAfter, authorize, allowedOrigins, tell }: UpgradeGateParts) {
+  constructor({ clock, retryAfter, authorize, allowedOrigins, limits, tell }: UpgradeGateParts) {
     this.#clock = clock;
+    this.#limits = limits;
     this.#tell = tell;
     if (allowedOrigins) this.#isAllowed = originCheck(allowedOrigins);
     if (authorize) {
@@ -75,6 +82,11 @@ export class UpgradeGate {
     const { origin } = upgrade.request.headers;
     if (this.#isAllowed?.(origin) === false) {
       this.#refuse(upgrade, FORBIDDEN, `its origin ${origin} is not allowed`);
+      return;
+    }
+    const noPlace = this.#limits?.take(upgrade.request, upgrade.socket);
+    if (noPlace) {
+      this.#refuse(upgrade, noPlace.status, noPlace.why);
       return;
     }
     const status = this.#authorize?.(upgrade.request) ?? SWITCHING_PROTOCOLS;
@@ -123,7 +135,7 @@ export class UpgradeGate {
   }
 
   #refuse(upgrade: PendingUpgrade, status: number, why: string): void {
-    const headers = status === SERVICE_UNAVAILABLE ? this.#retryLater : {};
+    const headers = RETRY.has(status) ? this.#retryLater : {};
     if (upgrade.refuse(status, headers)) this.#tellRefusal(status, why);
   }
 

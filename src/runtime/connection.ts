@@ -20,8 +20,16 @@ export interface SendOptions {
    * @default `send.acknowledge` of the module's options
    */
   readonly acknowledge?: boolean;
-  /** Where it is aborted already, the send is refused with `cause: 'aborted'`. */
+  /**
+   * Where it is aborted before the message is accepted, the send is refused with
+   * `cause: 'aborted'`: one that comes too late, or that waits by `overflow: 'wait'`.
+   */
   readonly signal?: AbortSignal;
+  /**
+   * Messages with the same key are conflated while the reader is behind: a newer one takes the
+   * place of one that waits in the queue, which is `dropped` with `cause: 'conflated'`.
+   */
+  readonly conflate?: string;
 }
 
 export interface CloseOptions {
@@ -71,7 +79,13 @@ export interface Connection {
   /** Sends Nest's `{ event, data }` frame. Never rejects. */
   emit(event: string, data?: unknown, options?: SendOptions): Promise<SendOutcome>;
   /** As `emit`, without a promise: whether it was accepted. */
-  post(event: string, data?: unknown): boolean;
+  post(event: string, data?: unknown, options?: Pick<SendOptions, 'conflate'>): boolean;
+  /**
+   * For who produces more than a reader may take: settles with `true` once less than half of
+   * `send.highWaterMark` waits for the reader, at once where nothing has to wait; with `false`
+   * where nothing is accepted any more. Never rejects.
+   */
+  writable(): Promise<boolean>;
   /** Whether the peer's stack has read all sent so far, within `timeout` ms. Never rejects. */
   acknowledged(timeout?: number): Promise<boolean>;
   /**
@@ -89,6 +103,12 @@ export interface Connection {
    * `handlers.settleTimeout`: await it in `handleConnection` before you mark somebody as online.
    */
   identify(identity: string): Promise<void>;
+  /** The rooms that it is in; once it has ended, those that it was in. */
+  readonly rooms: ReadonlySet<string>;
+  /** Joins rooms, by names that are not empty; one that is closing joins none. */
+  join(...rooms: string[]): void;
+  /** Leaves rooms; at its end a connection leaves all. */
+  leave(...rooms: string[]): void;
   /** Closes with 4401 at that moment, in place of any earlier one; `undefined`: never. */
   expiresAt(date: Date | undefined): void;
 }

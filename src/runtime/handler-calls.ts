@@ -1,9 +1,11 @@
+import type { HandlerCall } from './handler-call.js';
 import {
   HandlerStream,
   isObservable,
   type ObservableLike,
   type ReplyObserver,
 } from './handler-stream.js';
+import { isPullable, PulledStream, type Pullable, type PullHost } from './pulled-stream.js';
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (
@@ -15,14 +17,16 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 /** What the connection does for its handlers. */
-export interface HandlerCallsListener {
+export interface HandlerCallsListener extends PullHost {
   /** Whether a reply would be accepted now. */
   readonly accepting: boolean;
   /** Sends a value that a handler returned or emitted; false where it was refused. */
-  reply(value: unknown): boolean;
+  reply(value: unknown, conflate?: string): boolean;
   onStreamCut(): void;
   /** An error that no exception filter has taken. */
   onHandlerError(error: unknown): void;
+  /** An error of a source that no exception filter knows of. */
+  onPullError(error: unknown): void;
   /** The last handler in flight has ended. */
   onHandlersSettled(): void;
 }
@@ -45,12 +49,14 @@ export class ConnectionClosingError extends Error {
 export class HandlerCalls {
   /** Calls whose promise or Observable has not ended. */
   inFlight = 0;
+  /** Told of the end of each, while somebody waits for it. */
+  onEnded: (() => void) | undefined;
   /** Replies that were refused, and Observables that were cut. */
   refusedReplies = 0;
 
   #aborted = false;
   #controller: AbortController | undefined;
-  #streams: Set<HandlerStream> | undefined;
+  #streams: Set<HandlerStream | PulledStream> | undefined;
 
   constructor(private readonly listener: HandlerCallsListener) {}
 
@@ -63,7 +69,12 @@ export class HandlerCalls {
   }
 
   /** Runs a handler, and sends what it returns. */
-  run(handler: (data: unknown, event: string) => unknown, data: unknown, event: string): void {
+  run(
+    handler: (data: unknown, event: string) => unknown,
+    data: unknown,
+    event: string,
+    call?: HandlerCall,
+  ): void {
     this.inFlight++;
     let result: unknown;
     try {
@@ -71,23 +82,32 @@ export class HandlerCalls {
       // What only looks like a promise may throw, or settle twice.
       if (!(result instanceof Promise) && isThenable(result)) result = Promise.resolve(result);
     } catch (error) {
-      this.#fail(error);
+      this.#fail(error, call);
       return;
     }
-    if (result instanceof Promise) void result.then(this.#deliver, this.#fail);
-    else this.#deliver(result);
+    if (!(result instanceof Promise)) this.#deliver(result, call);
+    else if (call) {
+      void result.then(
+        (value) => this.#deliver(value, call),
+        (error) => this.#fail(error, call),
+      );
+    } else void result.then(this.#onResult, this.#onFailure);
   }
 
   /** Counts a handler whose replies somebody else sends, as an interceptor does. */
-  follow(source: ObservableLike, observer: ReplyObserver): HandlerStream {
+  follow(source: ObservableLike, observer: ReplyObserver, call?: HandlerCall): HandlerStream {
     this.inFlight++;
-    return this.#stream(source, observer);
+    return this.#stream(source, observer, call);
   }
 
-  /** Sends one value; what is refused is counted. */
-  reply(value: unknown): void {
+  /** Sends one value, or all that it gives; what is refused is counted. */
+  reply(value: unknown, call?: HandlerCall): void {
     if (value === undefined || value === null) return;
-    if (!this.listener.reply(value)) this.refusedReplies++;
+    if (isPullable(value) && this.listener.accepting) {
+      this.inFlight++;
+      call?.begin();
+      this.#pull(value, call);
+    } else if (!this.listener.reply(value, this.#keyOf(value, call))) this.refusedReplies++;
   }
 
   /** Aborts the signal and cuts every Observable. What is still awaited is refused when it comes. */
@@ -101,22 +121,35 @@ export class HandlerCalls {
     }
   }
 
-  readonly #deliver = (value: unknown): void => {
+  readonly #onResult = (value: unknown): void => this.#deliver(value);
+  readonly #onFailure = (error: unknown): void => this.#fail(error);
+
+  #deliver(value: unknown, call?: HandlerCall): void {
     if (!isObservable(value)) {
-      this.reply(value);
-      this.#end();
+      this.reply(value, call);
+      this.#end(call);
     } else if (this.listener.accepting) {
-      this.#stream(value, this.#replies);
+      this.#stream(value, call ? this.#repliesOf(call) : this.#replies, call);
     } else {
       this.#refuseStream();
-      this.#end();
+      this.#end(call);
     }
-  };
+  }
 
-  readonly #fail = (error: unknown): void => {
+  #fail(error: unknown, call?: HandlerCall): void {
     this.listener.onHandlerError(error);
-    this.#end();
-  };
+    this.#end(call);
+  }
+
+  /** The app's own function may throw: then the reply is one of its own. */
+  #keyOf(reply: unknown, call: HandlerCall | undefined): string | undefined {
+    try {
+      return call?.keyOf(reply);
+    } catch (error) {
+      this.listener.onHandlerError(error);
+      return undefined;
+    }
+  }
 
   readonly #replies: ReplyObserver = {
     next: (value) => this.reply(value),
@@ -124,17 +157,40 @@ export class HandlerCalls {
     complete: () => {},
   };
 
-  #stream(source: ObservableLike, observer: ReplyObserver): HandlerStream {
+  #repliesOf(call: HandlerCall): ReplyObserver {
+    return { ...this.#replies, next: (value) => this.reply(value, call) };
+  }
+
+  #stream(
+    source: ObservableLike,
+    observer: ReplyObserver,
+    call: HandlerCall | undefined,
+  ): HandlerStream {
     const stream = new HandlerStream(
       observer,
-      (ended) => {
-        this.#streams?.delete(ended);
-        this.#end();
-      },
+      (ended) => this.#endStream(ended, call),
       (error) => this.listener.onHandlerError(error),
     );
     (this.#streams ??= new Set()).add(stream);
     return stream.start(source);
+  }
+
+  #pull(source: Pullable, call: HandlerCall | undefined): void {
+    const observer = {
+      next: (value: unknown) => this.reply(value, call),
+      error: (error: unknown) => this.listener.onPullError(error),
+      complete: () => {},
+    };
+    const stream = new PulledStream(this.listener, observer, (ended) => {
+      this.#endStream(ended, call);
+    });
+    (this.#streams ??= new Set()).add(stream);
+    stream.start(source);
+  }
+
+  #endStream(stream: HandlerStream | PulledStream, call: HandlerCall | undefined): void {
+    this.#streams?.delete(stream);
+    this.#end(call);
   }
 
   #refuseStream(): void {
@@ -142,7 +198,10 @@ export class HandlerCalls {
     this.listener.onStreamCut();
   }
 
-  #end(): void {
-    if (--this.inFlight === 0) this.listener.onHandlersSettled();
+  #end(call?: HandlerCall): void {
+    this.inFlight--;
+    call?.end();
+    if (this.inFlight === 0) this.listener.onHandlersSettled();
+    this.onEnded?.();
   }
 }

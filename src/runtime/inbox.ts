@@ -1,63 +1,105 @@
-import type { Clock } from './clock.js';
-import { EarlyMessages } from './early-messages.js';
+import type { Clock, Timer } from './clock.js';
+import { Fifo } from './fifo.js';
+import { InboundBudget } from './inbound-budget.js';
+import { MessageRate } from './message-rate.js';
 import { Readiness } from './readiness.js';
+import { receivedBytes } from './received-bytes.js';
 import type { ReceivedData, SocketPort } from './socket.port.js';
 
 /** Takes a message that may start handlers now. */
 export type Dispatcher = (data: ReceivedData, isBinary: boolean) => void;
 
-/** What the peer has sent and no handler has seen yet, and what it waits for (G7). */
+interface Held {
+  readonly bytes: number;
+  /** A message that nobody has seen, rather than somebody who waits to be called back. */
+  readonly unseen: boolean;
+  readonly deliver: () => void;
+}
+
+/** What the peer has sent and no handler has seen yet, in order, and what it waits for (G7, G11). */
 export class Inbox {
   readonly readiness = new Readiness();
   /** Who takes the messages that may start handlers; without one, none waits. */
   dispatcher: Dispatcher | undefined;
 
-  #early: EarlyMessages | undefined;
-  #callbacks: (() => void)[] | undefined;
+  readonly #port: SocketPort;
+  readonly #clock: Clock;
+  readonly #rate: MessageRate | undefined;
+  #budget: InboundBudget | undefined;
+  #held: Fifo<Held> | undefined;
+  #releasing = false;
+  #timer: Timer | undefined;
 
-  constructor(
-    private readonly port: SocketPort,
-    private readonly clock: Clock,
-    private readonly budget: number,
-  ) {}
-
-  /** Keeps a message until `release` or `discard`. */
-  keep(data: ReceivedData, isBinary: boolean): void {
-    this.#early ??= new EarlyMessages(this.port, this.clock, this.budget);
-    this.#early.add(data, isBinary);
+  /** @param messagesPerSecond - `undefined`: as many as come */
+  constructor(port: SocketPort, clock: Clock, messagesPerSecond?: number) {
+    this.#port = port;
+    this.#clock = clock;
+    if (messagesPerSecond !== undefined) this.#rate = new MessageRate(clock, messagesPerSecond);
   }
 
-  /** Calls back at `release` or `discard`. */
-  callBack(callback: () => void): void {
-    (this.#callbacks ??= []).push(callback);
+  /** What all that waits on this connection has to fit into. */
+  get budget(): InboundBudget {
+    return (this.#budget ??= new InboundBudget(this.#port, this.#clock));
   }
 
-  /** Dispatches what was kept, as long as `live`: a handler that starts may close. */
+  /** Whether a message that comes now may pass, once the connection is ready. */
+  mayPass(): boolean {
+    return this.#held === undefined && (this.#rate === undefined || this.#rate.take());
+  }
+
+  /**
+   * Keeps a message until `release` or `discard`.
+   *
+   * @param limit - of bytes that wait
+   * @returns whether it is the first that waits
+   */
+  keep(data: ReceivedData, isBinary: boolean, limit: number): boolean {
+    const deliver = (): void => this.dispatcher?.(data, isBinary);
+    return this.#hold({ bytes: receivedBytes(data), unseen: true, deliver }, limit);
+  }
+
+  /** Calls back in the turn of a message of so many bytes, or at `discard`. */
+  callBack(callback: () => void, bytes: number, limit: number): boolean {
+    return this.#hold({ bytes, unseen: false, deliver: callback }, limit);
+  }
+
+  /** Delivers what was kept, as fast as the rate allows, and as long as `live`. */
   release(live: () => boolean): void {
-    while (this.#early && live()) {
-      const message = this.#early.take();
-      if (message) this.dispatcher?.(message.data, message.isBinary);
-      else this.#endEarly();
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#releasing) return;
+    this.#releasing = true;
+    while (this.#held && live()) {
+      const { first } = this.#held;
+      if (!first) {
+        this.#held = undefined;
+        break;
+      }
+      if (this.#rate && !this.#rate.take()) {
+        this.#timer = this.#clock.setTimer(this.#rate.wait, () => this.release(live));
+        break;
+      }
+      this.#held.shift();
+      first.deliver();
+      this.budget.give(first.bytes);
     }
-    this.#callBackAll();
+    this.#releasing = false;
   }
 
-  /** Gives up what was kept, and reads on; returns how many messages that were. */
+  /** Gives up what was kept, and reads on; returns how many unseen messages that were. */
   discard(): number {
-    const count = this.#early?.size ?? 0;
-    this.#endEarly();
-    this.#callBackAll();
-    return count;
+    const held = this.#held?.clear() ?? [];
+    this.#held = undefined;
+    this.#timer?.cancel();
+    this.#budget?.end();
+    for (const { unseen, deliver } of held) if (!unseen) deliver();
+    return held.filter(({ unseen }) => unseen).length;
   }
 
-  #endEarly(): void {
-    this.#early?.end();
-    this.#early = undefined;
-  }
-
-  #callBackAll(): void {
-    const callbacks = this.#callbacks;
-    this.#callbacks = undefined;
-    for (const callback of callbacks ?? []) callback();
+  #hold(held: Held, limit: number): boolean {
+    const first = this.#held === undefined;
+    (this.#held ??= new Fifo()).push(held);
+    this.budget.take(held.bytes, limit);
+    return first;
   }
 }

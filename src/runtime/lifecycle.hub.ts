@@ -1,6 +1,7 @@
 import type { CloseOutcome } from '../core/outcomes.js';
 import type { RaceKind } from '../core/races.js';
 import type { LifecycleObserver, RaceDetail, SendTotals } from './lifecycle.observer.js';
+import type { UnacknowledgedMessage } from './unacknowledged.js';
 
 /** Tells every observer, and lets none of them harm a connection by what it throws. */
 export class LifecycleHub implements LifecycleObserver {
@@ -24,6 +25,10 @@ export class LifecycleHub implements LifecycleObserver {
 
   closed(outcome: CloseOutcome, sends: SendTotals): void {
     this.#tell((observer) => observer.closed(outcome, sends));
+  }
+
+  unacknowledged(connectionId: string, messages: readonly UnacknowledgedMessage[]): void {
+    this.#tell((observer) => observer.unacknowledged?.(connectionId, messages));
   }
 
   race(kind: RaceKind, connectionId: string, detail: RaceDetail = {}): void {

@@ -1,5 +1,6 @@
 import type { CloseOutcome } from '../core/outcomes.js';
 import type { RaceKind } from '../core/races.js';
+import type { UnacknowledgedMessage } from './unacknowledged.js';
 
 /** Told of everything; must be quick. What it throws is caught, and told to the others. */
 export interface LifecycleObserver {
@@ -7,6 +8,8 @@ export interface LifecycleObserver {
   ready(connectionId: string): void;
   closing(connectionId: string): void;
   closed(outcome: CloseOutcome, sends: SendTotals): void;
+  /** Directly after `closed`, and only where there are some. */
+  unacknowledged?(connectionId: string, messages: readonly UnacknowledgedMessage[]): void;
   /** `connectionId` is empty where no connection is concerned. */
   race(kind: RaceKind, connectionId: string, detail: RaceDetail): void;
 }
@@ -17,11 +20,12 @@ export interface RaceDetail {
   readonly error?: unknown;
 }
 
-/** accepted = written + lost, where acknowledged is the part of written that was read. */
+/** accepted = written + dropped + lost, where acknowledged is the part of written that was read. */
 export interface SendTotals {
   readonly accepted: number;
   readonly written: number;
   readonly acknowledged: number;
+  readonly dropped: number;
   readonly lost: number;
   readonly refused: number;
 }

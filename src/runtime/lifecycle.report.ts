@@ -37,13 +37,21 @@ export interface LifecycleReport {
 
 type ReportData = ReturnType<LifecycleReport['toJSON']>;
 
-const NO_SENDS: SendTotals = { accepted: 0, written: 0, acknowledged: 0, lost: 0, refused: 0 };
+const NO_SENDS: SendTotals = {
+  accepted: 0,
+  written: 0,
+  acknowledged: 0,
+  dropped: 0,
+  lost: 0,
+  refused: 0,
+};
 
 function sum(a: SendTotals, b: SendTotals): SendTotals {
   return {
     accepted: a.accepted + b.accepted,
     written: a.written + b.written,
     acknowledged: a.acknowledged + b.acknowledged,
+    dropped: a.dropped + b.dropped,
     lost: a.lost + b.lost,
     refused: a.refused + b.refused,
   };

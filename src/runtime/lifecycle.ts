@@ -24,9 +24,9 @@ const CLOSE_SHARE = 0.25;
  * and the timers that its phases ask for. It holds no rule of its own about what may follow what.
  */
 export abstract class Lifecycle {
-  protected readonly clock: Clock;
+  readonly clock: Clock;
   protected readonly port: SocketPort;
-  protected readonly policy: ConnectionPolicyValues;
+  readonly policy: ConnectionPolicyValues;
   protected context: ConnectionContext = OPEN;
 
   /** Events that came while another was being handled. */
@@ -67,6 +67,8 @@ export abstract class Lifecycle {
   protected abstract perform(effect: Effect): void;
   /** The connection has left `connecting` or `open`; its effects follow. */
   protected abstract onClosing(): void;
+  /** From now on no message is accepted. */
+  protected abstract onRefusing(): void;
   protected abstract onIllegalEvent(error: unknown): void;
   /** What a timer's expiry means. */
   protected abstract expiryOf(name: TimerName): ConnectionEvent;
@@ -127,6 +129,7 @@ export abstract class Lifecycle {
   #step(event: ConnectionEvent): void {
     const before = this.context;
     const wasLive = this.live;
+    const wasAccepting = this.accepting;
     let effects: readonly Effect[];
     try {
       ({ context: this.context, effects } = transition(before, event));
@@ -136,6 +139,7 @@ export abstract class Lifecycle {
     }
     if (wasLive && !this.live) this.onClosing();
     if (before.phase !== this.context.phase) this.#startTimer();
+    if (wasAccepting && !this.accepting) this.onRefusing();
     for (const effect of effects) {
       if (effect === 'restart-timer') this.progressed();
       else this.perform(effect);

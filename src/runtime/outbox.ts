@@ -1,29 +1,33 @@
-import type { LossCause, SendOutcome } from '../core/outcomes.js';
+import type { LossCause, RefusalCause, SendOutcome } from '../core/outcomes.js';
+import { admissionOf, type Admission } from '../core/overflow.js';
+import type { BufferBudget } from './buffer-budget.js';
+import type { SendPolicy } from './connection.policy.js';
 import type { SendTotals } from './lifecycle.observer.js';
 import { ReadMarks } from './read-marks.js';
-import type { MessageData, MessageOptions, SocketPort } from './socket.port.js';
+import { SendQueue, type Queued } from './send-queue.js';
+import type { SendRequest, Settle } from './send-request.js';
+import type { MessageData, SocketPort } from './socket.port.js';
+import { isBinary, Unacknowledged, type UnacknowledgedMessage } from './unacknowledged.js';
+import { WaitingSends } from './waiting-sends.js';
 
-/** Settles one send; called exactly once. */
-export type Settle = (outcome: SendOutcome) => void;
-
-export interface SendRequest extends MessageOptions {
-  /** Settle once the peer's stack has read it, rather than once the kernel has taken it. */
-  readonly acknowledge?: boolean | undefined;
-}
-
-/** Told only while `watched`, so that an open connection's sends cost nothing here. */
+/** Each is told only while it is asked for, so that an open connection's sends cost nothing here. */
 export interface OutboxListener {
-  /** The kernel has taken something. */
+  /** The kernel has taken something; while `watched`. */
   onProgress(): void;
-  /** The kernel has taken everything. */
+  /** The kernel has taken everything; while `watched`. */
   onFlushed(): void;
+  /** A message that was accepted was given up, to make room for a newer one. */
+  onDropped(): void;
+  /** The sender of a message has waited in vain. */
+  onRefused(cause: RefusalCause): void;
 }
 
-interface Queued {
-  readonly data: MessageData;
-  readonly options: MessageOptions | undefined;
-  readonly bytes: number;
-}
+/**
+ * What became of a message at once. `waiting`: it is accepted, or refused, later; `overflow`:
+ * there is no room for it; `slow-consumer`: nor for any other; `unsendable`: it is nothing that
+ * can be sent.
+ */
+export type Acceptance = 'accepted' | 'waiting' | 'overflow' | 'slow-consumer' | 'unsendable';
 
 interface Waiter {
   readonly sequence: number;
@@ -32,6 +36,8 @@ interface Waiter {
 
 const WRITTEN: SendOutcome = Object.freeze({ status: 'written' });
 const ACKNOWLEDGED: SendOutcome = Object.freeze({ status: 'acknowledged' });
+const OVERFLOWN: SendOutcome = Object.freeze({ status: 'dropped', cause: 'overflow' });
+const CONFLATED: SendOutcome = Object.freeze({ status: 'dropped', cause: 'conflated' });
 
 /**
  * Bytes after which a ping is placed behind a message, so that a slow reader of what the kernel
@@ -44,6 +50,9 @@ const MARK_EVERY_WHEN_BEHIND = 64 * 1024;
 
 /** Pings without a pong past which no more are placed: by then the kernel's buffers are covered. */
 const MAX_MARKS = 64;
+
+/** The low-water mark, as a part of the high one: SignalR pauses at 64 KiB and resumes at 32. */
+const LOW_WATER_SHARE = 0.5;
 
 function byteLengthOf(data: MessageData): number {
   if (typeof data === 'string') return Buffer.byteLength(data);
@@ -66,38 +75,50 @@ function asQueueable(data: MessageData): string | Buffer | Blob | undefined {
 }
 
 /**
- * The messages of one connection in the order of their acceptance (G2), and what became of each
- * (G3). Messages are numbered from 1; three counters say how far they came: handed to the port,
- * written to the kernel, acknowledged by the peer's stack. Only those that somebody waits for
- * have an object of their own.
+ * The messages of one connection in the order of their acceptance (G2), what became of each (G3),
+ * and how many bytes of them are held (G11). Those handed to the port are numbered from 1; three
+ * counters say how far they came: handed over, written to the kernel, acknowledged by the peer's
+ * stack. Only those that somebody waits for have an object of their own.
  *
- * Past the high-water mark messages wait here rather than in the socket: what waits here has
- * surely not left, and the kernel's pace is seen message by message.
+ * Past the high-water mark messages wait in a queue here rather than in the socket: what waits
+ * here has surely not left, can still be dropped, and the kernel's pace is seen message by
+ * message. Past the limits the overflow policy acts; below the mark nothing is looked at but the
+ * mark, so that one message may always be as large as it likes.
  */
 export class Outbox {
   accepted = 0;
   refused = 0;
-  /** Whether the listener is told. */
+  dropped = 0;
+  /** Whether the listener is told of progress. */
   watched = false;
 
+  readonly #keepsAll: boolean;
   #handed = 0;
   #confirmed = 0;
   #acknowledged = 0;
   #unmarkedBytes = 0;
-  #queuedBytes = 0;
-  #queue: Queued[] = [];
-  #head = 0;
+  /** What of the module's budget is held here. */
+  #charged = 0;
+  #queue: SendQueue | undefined;
+  #waiting: WaitingSends | undefined;
+  #unacknowledged: Unacknowledged | undefined;
   #writtenWaiters: Waiter[] | undefined;
   #acknowledgedWaiters: Waiter[] | undefined;
+  #roomWaiters: ((room: boolean) => void)[] | undefined;
   #marks: ReadMarks | undefined;
   #askedFor = 0;
   #settled = false;
+  /** Senders may wait for room. */
+  #patient = true;
 
   constructor(
     private readonly port: SocketPort,
-    private readonly highWaterMark: number,
+    private readonly policy: SendPolicy,
+    private readonly budget: BufferBudget,
     private readonly listener: OutboxListener,
-  ) {}
+  ) {
+    this.#keepsAll = policy.acknowledge || policy.onUnacknowledged !== undefined;
+  }
 
   /** Messages that the kernel has taken; a pong can prove it before the write's callback does. */
   get written(): number {
@@ -110,50 +131,94 @@ export class Outbox {
 
   /** Counted by callbacks alone, so that the last of them ends the flush, and only once. */
   get unwritten(): boolean {
-    return this.accepted > this.#confirmed;
+    return this.#handed > this.#confirmed || this.#queue?.first !== undefined;
   }
 
-  /** Bytes that wait here; those handed over are the port's to count. */
+  /** Bytes that wait here, accepted or not; those handed over are the port's to count. */
   get queuedBytes(): number {
-    return this.#queuedBytes;
+    return (this.#queue?.bytes ?? 0) + (this.#waiting?.bytes ?? 0);
   }
 
   get totals(): SendTotals {
-    return {
-      accepted: this.accepted,
-      written: this.written,
-      acknowledged: this.#acknowledged,
-      lost: this.#settled ? this.accepted - this.written : 0,
-      refused: this.refused,
-    };
+    const { accepted, written, acknowledged, refused, dropped } = this;
+    const lost = this.#settled ? accepted - written - dropped : 0;
+    return { accepted, written, acknowledged, dropped, lost, refused };
   }
 
-  /** Accepts a message, or returns false where it is nothing that can be sent. */
-  accept(data: MessageData, request?: SendRequest, settle?: Settle): boolean {
-    if (this.#queuedBytes === 0 && this.#mayHandOver) {
-      if (!this.#handOver(data, request)) return false;
+  /** @param patient - the sender can wait until there is room; it then has a `settle` if it cares */
+  accept(data: MessageData, request?: SendRequest, settle?: Settle, patient = true): Acceptance {
+    const buffered = this.port.bufferedAmount;
+    if (
+      this.#queue?.first === undefined &&
+      this.#waiting?.first === undefined &&
+      this.#mayHandOver(buffered) &&
+      (this.#unacknowledged === undefined || this.#fitsUnacknowledged(data, request))
+    ) {
+      const before = this.#unmarkedBytes;
+      if (!this.#handOver(data, request)) return 'unsendable';
       this.accepted++;
+      this.#charge(buffered + this.#unmarkedBytes - before);
+      this.#await(request, settle);
       if (this.#unmarkedBytes >= MARK_EVERY) this.#markProgress();
-    } else {
-      const queueable = asQueueable(data);
-      if (queueable === undefined) return false;
-      // An empty message counts as one byte, so that `#queuedBytes` tells whether any waits.
-      const bytes = byteLengthOf(queueable) || 1;
-      this.#queue.push({ data: queueable, options: request && { ...request }, bytes });
-      this.#queuedBytes += bytes;
-      this.accepted++;
+      if (this.#askedFor > this.#acknowledged) this.#ask();
+      return 'accepted';
     }
-    if (request?.acknowledge) this.whenAcknowledged(settle);
-    else if (settle) (this.#writtenWaiters ??= []).push({ sequence: this.accepted, settle });
-    return true;
+    const queueable = asQueueable(data);
+    if (queueable === undefined) return 'unsendable';
+    // An empty message counts as one byte, so that a flood of them has a bound, too.
+    const bytes = byteLengthOf(queueable) || 1;
+    const copy = request && { ...request };
+    return this.#admit({ data: queueable, request: copy, bytes, settle }, patient && this.#patient);
   }
 
-  /** Settles once everything accepted so far was read by the peer's stack. */
+  /** Settles once everything accepted so far was read by the peer's stack, or was given up. */
   whenAcknowledged(settle?: Settle): void {
-    if (this.#acknowledged >= this.accepted) return settle?.(ACKNOWLEDGED);
-    if (settle) (this.#acknowledgedWaiters ??= []).push({ sequence: this.accepted, settle });
-    this.#askedFor = this.accepted;
+    const last = this.#queue?.last;
+    if (last) {
+      if (settle) (last.barriers ??= []).push(settle);
+      return;
+    }
+    this.#awaitAcknowledgement(settle);
     this.#ask();
+  }
+
+  /**
+   * Calls back with `true` once there is room below the low-water mark, at once where nothing
+   * waits; with `false` where nothing is accepted any more.
+   */
+  whenRoom(callback: (room: boolean) => void): void {
+    if (this.#settled) callback(false);
+    else if (this.hasRoom) callback(true);
+    else (this.#roomWaiters ??= []).push(callback);
+  }
+
+  get hasRoom(): boolean {
+    return (
+      !this.#queue?.first &&
+      !this.#waiting?.first &&
+      this.#mayHandOver(this.port.bufferedAmount) &&
+      (this.#unacknowledged?.bytes ?? 0) < this.policy.maxBuffered
+    );
+  }
+
+  /**
+   * Closing has begun, and all that was sent before its end is to be written: those who wait are
+   * accepted, as they fit into the limit, and nobody waits any more.
+   */
+  endPatience(): void {
+    this.#patient = false;
+    for (let next = this.#waiting?.shift(); next; next = this.#waiting!.shift()) {
+      this.#enqueueWaiting(next);
+    }
+    this.#pump();
+    this.#recharge();
+  }
+
+  /** Nothing is accepted any more: those who wait are told. */
+  refuseWaiting(cause: RefusalCause): void {
+    this.#waiting?.refuseAll(cause);
+    this.#recharge();
+    this.#tellRoom(false);
   }
 
   /** Writes the ping that goes directly before the close frame; returns its number. */
@@ -163,8 +228,9 @@ export class Outbox {
     return marks.latest;
   }
 
-  /** Sends a ping behind what was handed over; returns its number. */
-  ping(): number {
+  /** Sends a ping, unless one is in flight; returns its number, `undefined` where one was. */
+  ping(): number | undefined {
+    if (this.#marks?.pending) return undefined;
     this.#mark();
     return this.#marks!.latest;
   }
@@ -185,37 +251,213 @@ export class Outbox {
   /** Gives every open send its outcome; the connection has ended. */
   settle(cause: LossCause): void {
     this.#settled = true;
-    const handed = this.#handed;
-    this.#queue = [];
-    this.#head = 0;
-    this.#queuedBytes = 0;
+    const queued = [...(this.#queue ?? [])];
+    this.#queue = undefined;
     const waiters = [...(this.#writtenWaiters ?? []), ...(this.#acknowledgedWaiters ?? [])];
     this.#writtenWaiters = undefined;
     this.#acknowledgedWaiters = undefined;
     this.#marks = undefined;
-    for (const { sequence, settle } of waiters) {
-      settle({ status: 'lost', cause, sent: sequence > handed ? 'no' : 'maybe' });
+    this.#charge(0);
+    for (const { settle } of waiters) settle({ status: 'lost', cause, sent: 'maybe' });
+    for (const { settle, barriers = [] } of queued) {
+      settle?.({ status: 'lost', cause, sent: 'no' });
+      for (const barrier of barriers) barrier({ status: 'lost', cause, sent: 'no' });
     }
+    this.#tellRoom(false);
   }
+
+  /** Takes out what is to be handed back to the app, before `settle`. */
+  takeUnacknowledged(): UnacknowledgedMessage[] {
+    const left = this.#unacknowledged?.left() ?? [];
+    for (const { data, request } of this.#queue ?? []) {
+      if (!this.#keeps(request)) continue;
+      left.push({ data, binary: isBinary(data, request?.binary), sent: 'no' });
+    }
+    return left;
+  }
+
+  // Room.
 
   /**
    * Below the high-water mark, or where none of ours is on its way: the callback of one that is
-   * calls for the next, and a buffer full of pongs would call for nothing.
+   * calls for the next, and a buffer full of pongs would call for nothing. Where all connections
+   * together hold too much, those whose readers lag behind get no more.
    */
-  get #mayHandOver(): boolean {
-    return this.port.bufferedAmount < this.highWaterMark || this.#handed === this.#confirmed;
+  #mayHandOver(buffered: number): boolean {
+    if (this.#handed === this.#confirmed) return true;
+    if (buffered >= this.policy.highWaterMark) return false;
+    return !this.budget.exhausted || !this.port.blocked;
   }
 
-  #handOver(data: MessageData, options: MessageOptions | undefined): boolean {
+  /** What is kept until it is acknowledged counts as held until then; one message may always go. */
+  #fitsUnacknowledged(data: MessageData, request: SendRequest | undefined): boolean {
+    const kept = this.#unacknowledged?.bytes;
+    if (!kept || !this.#keeps(request)) return true;
+    return kept + byteLengthOf(data) <= this.policy.maxBuffered;
+  }
+
+  #keeps(request: SendRequest | undefined): boolean {
+    return this.#keepsAll || request?.acknowledge === true;
+  }
+
+  #admit(message: Queued, patient: boolean): Acceptance {
+    const queue = (this.#queue ??= new SendQueue());
+    const dropped: Queued[] = [];
+    const outcomes: SendOutcome[] = [];
+    const drop = (victim: Queued, outcome: SendOutcome): void => {
+      this.#remove(victim);
+      this.#recharge();
+      this.dropped++;
+      dropped.push(victim);
+      outcomes.push(outcome);
+    };
+    this.#recharge();
+    const key = message.request?.conflate;
+    const older = key === undefined ? undefined : queue.conflated(key);
+    const admission = this.#admission(message, patient, older?.bytes);
+    let acceptance: Acceptance;
+    if (admission === 'queue' || admission === 'drop-oldest') {
+      if (older) drop(older, CONFLATED);
+      while (this.#admission(message, patient) === 'drop-oldest') drop(queue.first!, OVERFLOWN);
+      this.#enqueue(message);
+      acceptance = 'accepted';
+    } else if (admission === 'wait') {
+      this.#wait(message);
+      acceptance = 'waiting';
+    } else {
+      acceptance = admission === 'close' ? 'slow-consumer' : 'overflow';
+    }
+    this.#recharge();
+    if (outcomes.includes(OVERFLOWN)) this.listener.onDropped();
+    // Those who are told may send, and find this message in its place.
+    for (const [index, { settle }] of dropped.entries()) settle?.(outcomes[index]!);
+    return acceptance;
+  }
+
+  /** @param freed - bytes of the queue that it takes the place of */
+  #admission({ bytes }: Queued, patient: boolean, freed = 0): Admission {
+    const handed = this.#heldByPort();
+    const queued = this.#queue!.bytes;
+    const waiting = this.#waiting?.bytes ?? 0;
+    const { maxBuffered, overflow } = this.policy;
+    const limit = this.budget.limitOf(handed + queued + waiting, maxBuffered);
+    const state = { handed, queued: queued - freed, waiting, limit };
+    return admissionOf(overflow, bytes, state, patient);
+  }
+
+  #heldByPort(): number {
+    return Math.max(this.port.bufferedAmount, this.#unacknowledged?.bytes ?? 0);
+  }
+
+  #enqueue(message: Queued): void {
+    this.accepted++;
+    this.#queue!.push(message);
+  }
+
+  #enqueueWaiting(message: Queued): void {
+    this.#queue ??= new SendQueue();
+    this.#enqueue(message);
+  }
+
+  /** Those who wait for all before one that was given up wait for what is left of it. */
+  #remove(victim: Queued): void {
+    const before = this.#queue!.remove(victim);
+    for (const barrier of victim.barriers ?? []) {
+      if (before) (before.barriers ??= []).push(barrier);
+      else this.#awaitAcknowledgement(barrier);
+    }
+  }
+
+  #wait(message: Queued): void {
+    this.#waiting ??= new WaitingSends(({ settle }, cause) => {
+      this.refused++;
+      this.#recharge();
+      this.listener.onRefused(cause);
+      settle?.({ status: 'refused', cause });
+    });
+    this.#waiting.add(message);
+  }
+
+  /** What the kernel or the peer has taken makes room: for those who wait, and for who produces. */
+  #makeRoom(): void {
+    if (!this.#waiting?.first && !this.#roomWaiters) return;
+    const { highWaterMark, maxBuffered } = this.policy;
+    const queued = this.#queue?.bytes ?? 0;
+    const idle = this.#handed === this.#confirmed && queued === 0;
+    const low = idle || this.port.bufferedAmount + queued <= highWaterMark * LOW_WATER_SHARE;
+    const kept = this.#unacknowledged?.bytes ?? 0;
+    if (!low || kept > maxBuffered * LOW_WATER_SHARE) return;
+    // The first, whatever its size, as it would else wait for ever.
+    for (let first = this.#waiting?.first; first; first = this.#waiting!.first) {
+      this.#waiting!.shift();
+      this.#enqueueWaiting(first);
+      if (!this.#fitsBehind(this.#waiting!.first)) break;
+    }
+    this.#pump();
+    if (this.hasRoom) this.#tellRoom(true);
+  }
+
+  #fitsBehind(next: Queued | undefined): boolean {
+    if (!next) return false;
+    const held = this.#heldByPort() + this.#queue!.bytes + next.bytes;
+    return held <= this.policy.maxBuffered * LOW_WATER_SHARE;
+  }
+
+  #tellRoom(room: boolean): void {
+    const waiters = this.#roomWaiters;
+    this.#roomWaiters = undefined;
+    for (const callback of waiters ?? []) callback(room);
+  }
+
+  #charge(bytes: number): void {
+    this.budget.used += bytes - this.#charged;
+    this.#charged = bytes;
+  }
+
+  #recharge(): void {
+    let held = this.#handed === this.#confirmed ? 0 : this.port.bufferedAmount;
+    if (this.#unacknowledged) held = Math.max(held, this.#unacknowledged.bytes);
+    if (this.#queue) held += this.queuedBytes;
+    this.#charge(held);
+  }
+
+  // On the way.
+
+  /** Of what was just handed over. */
+  #await(request: SendRequest | undefined, settle: Settle | undefined): void {
+    if (settle) {
+      const waiter = { sequence: this.#handed, settle };
+      if (request?.acknowledge) (this.#acknowledgedWaiters ??= []).push(waiter);
+      else (this.#writtenWaiters ??= []).push(waiter);
+    }
+    if (this.#keeps(request)) this.#askedFor = this.#handed;
+  }
+
+  /** Of all that was handed over. */
+  #awaitAcknowledgement(settle?: Settle): void {
+    if (this.#acknowledged >= this.#handed) return settle?.(ACKNOWLEDGED);
+    if (settle) (this.#acknowledgedWaiters ??= []).push({ sequence: this.#handed, settle });
+    this.#askedFor = this.#handed;
+  }
+
+  #handOver(data: MessageData, request: SendRequest | undefined): boolean {
     let bytes: number;
     try {
       bytes = typeof data === 'string' ? data.length : byteLengthOf(data);
-      this.port.send(data, options, this.#onWritten);
+      this.port.send(data, request, this.#onWritten);
     } catch {
       return false;
     }
     this.#handed++;
     this.#unmarkedBytes += bytes;
+    if (this.#keeps(request)) {
+      (this.#unacknowledged ??= new Unacknowledged()).add({
+        sequence: this.#handed,
+        data,
+        binary: isBinary(data, request?.binary),
+        bytes,
+      });
+    }
     return true;
   }
 
@@ -223,40 +465,41 @@ export class Outbox {
   readonly #onWritten = (error?: Error | null): void => {
     if (error || this.#settled) return;
     this.#confirmed++;
-    this.#settleWaiters(this.#writtenWaiters, this.written, WRITTEN);
-    if (this.#queuedBytes > 0) this.#pump();
+    if (this.#writtenWaiters) this.#settleWaiters(this.#writtenWaiters, this.written, WRITTEN);
+    if (this.#queue?.first) this.#pump();
+    if (this.#handed === this.#confirmed || this.#charged > this.policy.highWaterMark) {
+      this.#recharge();
+    }
+    if (this.#roomWaiters || this.#waiting) this.#makeRoom();
     if (!this.watched) return;
     this.listener.onProgress();
     if (!this.unwritten) this.listener.onFlushed();
   };
 
   #pump(): void {
-    while (this.#head < this.#queue.length && this.#mayHandOver && this.port.writable) {
-      const { data, options, bytes } = this.#queue[this.#head]!;
-      if (!this.#handOver(data, options)) {
+    const queue = this.#queue;
+    for (let next = queue?.first; next; next = queue!.first) {
+      const { data, request, settle, barriers } = next;
+      const may = this.port.writable && this.#mayHandOver(this.port.bufferedAmount);
+      if (!may || !this.#fitsUnacknowledged(data, request)) break;
+      if (!this.#handOver(data, request)) {
         // It was accepted, so only the end of the connection gives it a true outcome. What can
         // wait can be sent, but for a Blob by a ws that knows none.
         this.port.destroy();
         return;
       }
-      this.#head++;
-      this.#queuedBytes -= bytes;
+      queue!.remove(next);
+      this.#await(request, settle);
+      for (const barrier of barriers ?? []) this.#awaitAcknowledgement(barrier);
       if (this.#unmarkedBytes >= MARK_EVERY_WHEN_BEHIND) this.#markProgress();
     }
-    if (this.#head === this.#queue.length) {
-      this.#queue = [];
-      this.#head = 0;
-      this.#ask();
-    } else if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#head);
-      this.#head = 0;
-    }
+    this.#ask();
   }
 
   /** Pings for those who wait for an acknowledgement: one ping in flight serves all of them. */
   #ask(): void {
     if (this.#askedFor <= this.#acknowledged || this.#marks?.pending) return;
-    if (this.#handed >= this.#askedFor) this.#mark();
+    this.#mark();
   }
 
   #markProgress(): void {
@@ -271,12 +514,17 @@ export class Outbox {
   #acknowledge(covered: number): void {
     if (covered <= this.#acknowledged) return;
     this.#acknowledged = covered;
+    this.#unacknowledged?.release(covered);
     this.#settleWaiters(this.#writtenWaiters, covered, WRITTEN);
     this.#settleWaiters(this.#acknowledgedWaiters, covered, ACKNOWLEDGED);
+    if (!this.#unacknowledged || this.#settled) return;
+    this.#pump();
+    this.#recharge();
+    this.#makeRoom();
   }
 
   #settleWaiters(waiters: Waiter[] | undefined, reached: number, outcome: SendOutcome): void {
-    if (!waiters || waiters.length === 0 || waiters[0]!.sequence > reached) return;
+    if (waiters === undefined || waiters.length === 0 || waiters[0]!.sequence > reached) return;
     let count = 1;
     while (count < waiters.length && waiters[count]!.sequence <= reached) count++;
     for (const { settle } of waiters.splice(0, count)) settle(outcome);

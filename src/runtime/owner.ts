@@ -18,33 +18,26 @@ import {
   type SendOutcome,
 } from '../core/outcomes.js';
 import type { RaceKind } from '../core/races.js';
-import { MAX_TIMER_MS } from './clock.js';
 import { DisconnectHooks, type DisconnectHost } from './disconnect-hooks.js';
 import type { CloseOptions, Connection, ConnectionRequest, SendOptions } from './connection.js';
 import type { ConnectionPolicyValues } from './connection.policy.js';
+import type { HandlerTraits } from './handler-call.js';
+import { HandlerTurns, type StartHandler, type TurnsHost } from './handler-turns.js';
 import { HandlerCalls, type HandlerCallsListener } from './handler-calls.js';
 import type { Pulse } from './heartbeat.js';
 import { Inbox, type Dispatcher } from './inbox.js';
 import { Lifecycle } from './lifecycle.js';
 import type { RaceDetail, SendTotals } from './lifecycle.observer.js';
-import { Outbox, type OutboxListener, type Settle } from './outbox.js';
+import { Outbox, type OutboxListener } from './outbox.js';
 import type { ReadinessKey } from './readiness.js';
-import type { Runtime } from './runtime.js';
+import { invalidRooms, invalidRoomsText, Membership } from './rooms.js';
+import type { RegisteredConnection, Runtime } from './runtime.js';
+import type { SendRequest, Settle } from './send-request.js';
+import { Sender, type SenderHost } from './sender.js';
 import { Session, type SessionHost } from './session.js';
 import { departureOf, type SessionMember } from './sessions.js';
-import type {
-  MessageData,
-  MessageOptions,
-  ReceivedData,
-  SocketListener,
-  SocketPort,
-} from './socket.port.js';
-
-/** What Nest's filters tell a client of an unknown error, for one that waits for a reply. */
-const INTERNAL_ERROR = {
-  event: 'exception',
-  data: { status: 'error', message: 'Internal server error' },
-};
+import type { MessageData, ReceivedData, SocketListener, SocketPort } from './socket.port.js';
+import type { UnacknowledgedMessage } from './unacknowledged.js';
 
 /** What is done between the last hook and the first message, such as asking whose it is. */
 const ACCEPTANCE: ReadinessKey = { name: 'the identity option' };
@@ -65,18 +58,23 @@ export class Owner
     OutboxListener,
     HandlerCallsListener,
     DisconnectHost,
+    SenderHost,
     SessionHost,
+    TurnsHost,
     Pulse
 {
   readonly id: string;
   readonly openedAt: number;
   readonly calls = new HandlerCalls(this);
+  /** What the message that came last weighs, for those who learn of it by another way. */
+  lastMessageBytes = 0;
   lastSeenAt: number;
   latency: number | undefined;
   request: ConnectionRequest;
 
   readonly #runtime: Runtime;
   readonly #outbox: Outbox;
+  readonly sender: Sender;
   readonly #inbox: Inbox;
   #data: Record<string, unknown> | undefined;
   #protocolError: unknown;
@@ -86,7 +84,9 @@ export class Owner
   #closed: Promise<CloseOutcome> | undefined;
   #resolveClosed: ((outcome: CloseOutcome) => void) | undefined;
   #session: Session | undefined;
+  #membership: Membership<RegisteredConnection> | undefined;
   #acceptance: (() => unknown) | undefined;
+  #turns: HandlerTurns | undefined;
   #dispatchStopped = false;
   #held: Promise<void> | undefined;
   #neverBegun: Set<ReadinessKey> | undefined;
@@ -103,8 +103,9 @@ export class Owner
     super(runtime.clock, port, policy);
     this.request = request;
     this.#runtime = runtime;
-    this.#outbox = new Outbox(port, policy.send.highWaterMark, this);
-    this.#inbox = new Inbox(port, runtime.clock, policy.connect.maxPendingBytes);
+    this.#outbox = new Outbox(port, policy.send, runtime.buffers, this);
+    this.sender = new Sender(this, this.#outbox);
+    this.#inbox = new Inbox(port, runtime.clock, policy.limits.messagesPerSecond);
     this.id = runtime.nextId();
     this.openedAt = runtime.clock.now();
     this.lastSeenAt = this.openedAt;
@@ -160,12 +161,19 @@ export class Owner
   }
 
   identify(identity: string): Promise<void> {
-    return this.#departureOf(this.#sessionOf().identify(identity));
+    return this.#departureOf(this.claim(identity));
   }
 
-  /** As `identify`, for who has nothing to wait for. */
-  claim(identity: string): void {
-    this.#sessionOf().identify(identity);
+  /** As `identify`, for who does not wait for those that leave, which it returns. */
+  claim(identity: string): SessionMember[] {
+    const { identities } = this.#runtime;
+    const before = this.identity;
+    const leaving = this.#sessionOf().identify(identity);
+    if (this.identity !== before) {
+      if (before !== undefined) identities.delete(before, this);
+      identities.add(this.identity!, this);
+    }
+    return leaving;
   }
 
   expiresAt(date: Date | undefined): void {
@@ -206,6 +214,29 @@ export class Owner
     }));
   }
 
+  // Rooms.
+
+  get rooms(): ReadonlySet<string> {
+    return this.#membership?.names ?? new Set();
+  }
+
+  join(...rooms: string[]): void {
+    if (!this.live || this.#tellInvalidRooms(rooms)) return;
+    this.#membership ??= new Membership(this.#runtime.rooms, this);
+    for (const room of rooms) this.#membership.join(room);
+  }
+
+  leave(...rooms: string[]): void {
+    for (const room of rooms) this.#membership?.leave(room);
+  }
+
+  #tellInvalidRooms(rooms: readonly unknown[]): boolean {
+    const invalid = invalidRooms(rooms);
+    if (invalid.length === 0) return false;
+    this.tell('invalid-room', { message: invalidRoomsText(invalid) });
+    return true;
+  }
+
   // Signs of life.
 
   get listening(): boolean {
@@ -217,7 +248,8 @@ export class Owner
   }
 
   beat(): void {
-    this.#beat = { mark: this.#outbox.ping(), at: this.clock.monotonic() };
+    const mark = this.#outbox.ping();
+    if (mark !== undefined) this.#beat = { mark, at: this.clock.monotonic() };
   }
 
   onSilence(): void {
@@ -227,94 +259,54 @@ export class Owner
   // Sending.
 
   send(data: MessageData, options?: SendOptions): Promise<SendOutcome> {
-    const acknowledge = options?.acknowledge ?? this.policy.send.acknowledge;
-    if (options?.signal?.aborted) return Promise.resolve(this.#refuse('aborted'));
-    return new Promise((resolve) => {
-      this.submit(data, acknowledge ? { acknowledge } : undefined, resolve);
-    });
+    return this.sender.send(data, options);
   }
 
   emit(event: string, data?: unknown, options?: SendOptions): Promise<SendOutcome> {
-    const frame = this.#encode({ event, data });
-    return frame === undefined
-      ? Promise.resolve(this.#refuse('unserializable'))
-      : this.send(frame, options);
+    return this.sender.emit(event, data, options);
   }
 
-  post(event: string, data?: unknown): boolean {
-    const frame = this.#encode({ event, data });
-    if (frame !== undefined) return this.submit(frame);
-    this.#refuse('unserializable');
-    return false;
+  post(event: string, data?: unknown, options?: Pick<SendOptions, 'conflate'>): boolean {
+    return this.sender.post(event, data, options);
   }
 
   /** Sends without a promise; `settle`, if given, is called exactly once. */
-  submit(
-    data: MessageData,
-    options?: MessageOptions & { readonly acknowledge?: boolean },
-    settle?: Settle,
-  ): boolean {
-    const cause = this.#refusal();
-    let outcome: SendOutcome;
-    if (cause) outcome = this.#refuse(cause);
-    else if (this.#outbox.accept(data, options, settle)) return true;
-    else outcome = this.#refuseData(data);
-    settle?.(outcome);
-    return false;
+  submit(data: MessageData, request?: SendRequest, settle?: Settle): boolean {
+    return this.sender.submit(data, request, settle);
   }
 
-  acknowledged(timeout: number = this.policy.close.flushTimeout): Promise<boolean> {
-    return new Promise((resolve) => {
-      const bound = Number.isFinite(timeout) && timeout >= 0 ? Math.min(timeout, MAX_TIMER_MS) : 0;
-      const timer = this.clock.setTimer(bound, () => resolve(false));
-      const settle = (read: boolean): void => {
-        timer.cancel();
-        resolve(read);
-      };
-      if (this.live)
-        this.#outbox.whenAcknowledged(({ status }) => settle(status === 'acknowledged'));
-      else void this.closed.then((outcome) => settle(outcome.acknowledged));
-    });
+  acknowledged(timeout?: number): Promise<boolean> {
+    return this.sender.acknowledged(timeout);
   }
 
-  #refusal(): RefusalCause | undefined {
+  writable(): Promise<boolean> {
+    return this.sender.writable();
+  }
+
+  get encode(): Runtime['encode'] {
+    return this.#runtime.encode;
+  }
+
+  get refusal(): RefusalCause | undefined {
     if (this.port.connecting) return 'connecting';
     return this.accepting ? undefined : refusalCause(this.context);
   }
 
-  #refuse(cause: RefusalCause): SendOutcome {
-    this.#outbox.refused++;
-    if (cause === 'connecting') {
-      this.tell('send-before-open', { message: "Wait for the socket's 'open' before sending." });
-    } else if (cause !== 'aborted' && cause !== 'unserializable') {
-      this.tell('send-after-close');
-    }
-    return { status: 'refused', cause };
+  onSlowConsumer(): void {
+    const request = this.#requestOf(TRY_AGAIN_LATER, 'slow consumer');
+    this.handle({ type: 'overflowed', request });
   }
 
-  #refuseData(data: unknown): SendOutcome {
-    this.tell('unserializable', {
-      message:
-        `send() can't send ${Object.prototype.toString.call(data)}. Valid: a string, a Buffer, ` +
-        'an ArrayBuffer, a typed array, a Blob; for objects use emit() or JSON.stringify().',
-    });
-    return this.#refuse('unserializable');
+  onDropped(): void {
+    this.sender.tellOverflow();
   }
 
-  #encode(message: unknown): string | Buffer | undefined {
-    try {
-      const frame: unknown = this.#runtime.encode(message);
-      if (typeof frame === 'string' || frame instanceof Uint8Array) return frame as string | Buffer;
-      throw new TypeError('The serializer has made neither a string nor a Buffer of it.');
-    } catch (error) {
-      this.tell('unserializable', {
-        message:
-          'A message has no JSON form (a BigInt, a cycle, a function?): return plain data, or ' +
-          'pass a serializer.',
-        error,
-      });
-      return undefined;
-    }
+  onRefused(cause: RefusalCause): void {
+    this.sender.tellRefusal(cause);
+  }
+
+  protected onRefusing(): void {
+    this.#outbox.refuseWaiting(refusalCause(this.context)!);
   }
 
   // Closing.
@@ -452,14 +444,26 @@ export class Owner
     this.#inbox.release(() => this.context === OPEN);
   }
 
-  /** Calls back once handlers may start, or will not: at once, unless it is `connecting`. */
-  whenReady(callback: () => void): void {
-    if (this.context !== CONNECTING) {
+  #releaseLater(): void {
+    this.tell('rate-limited');
+    this.#inbox.release(() => this.context === OPEN);
+  }
+
+  /**
+   * Calls back once a handler may start, or will not: at once, unless it is `connecting`, or more
+   * comes than may.
+   *
+   * @param bytes - of the message that the handler is for
+   */
+  whenReady(callback: () => void, bytes = 0): void {
+    if (this.context === CONNECTING) {
+      this.#inbox.callBack(callback, bytes, this.policy.connect.maxPendingBytes);
+      this.tell('early-message');
+    } else if (!this.live || this.#inbox.mayPass()) {
       callback();
-      return;
+    } else if (this.#inbox.callBack(callback, bytes, this.policy.handlers.maxQueuedBytes)) {
+      this.#releaseLater();
     }
-    this.#inbox.callBack(callback);
-    this.tell('early-message');
   }
 
   /** Its messages come by `dispatchTo`, which knows their lifecycle. */
@@ -469,32 +473,61 @@ export class Owner
 
   /** Who takes the messages that may start handlers; without one, none waits. */
   dispatchTo(dispatcher: Dispatcher): void {
-    this.#inbox.dispatcher = this.#dispatchStopped ? this.#refuseMessage : dispatcher;
+    this.#inbox.dispatcher = this.#dispatchStopped ? () => this.#refuseMessage() : dispatcher;
   }
 
-  /** A message may start a handler, as far as the server is concerned. */
+  /** A message may start a handler. */
   get dispatching(): boolean {
-    return !this.#dispatchStopped;
+    return this.live && !this.#dispatchStopped;
   }
 
   stopDispatch(): void {
     this.#dispatchStopped = true;
-    if (this.#inbox.dispatcher) this.#inbox.dispatcher = this.#refuseMessage;
+    if (this.#inbox.dispatcher) this.#inbox.dispatcher = () => this.#refuseMessage();
+    for (let left = this.#turns?.discard() ?? 0; left > 0; left--) this.#refuseMessage();
   }
 
-  readonly #refuseMessage = (): void => this.tell('message-while-draining');
+  #refuseMessage(): void {
+    this.tell('message-while-draining');
+  }
 
   // Handlers.
 
-  reply(value: unknown): boolean {
-    if (!this.accepting) {
-      this.#outbox.refused++;
-      this.tell('reply-after-close');
-      return false;
+  /** A handler that nothing is said of may start at once. */
+  get unhindered(): boolean {
+    return !this.#turns?.size && this.calls.inFlight < this.policy.handlers.maxInFlight;
+  }
+
+  /** Starts a handler in its turn; never, once closing has begun or the server drains. */
+  takeTurn(traits: HandlerTraits, bytes: number, start: StartHandler): void {
+    if (!this.#turns) {
+      const turns = new HandlerTurns(this, this.#inbox.budget, this.policy.handlers);
+      this.calls.onEnded = () => turns.pump();
+      this.#turns = turns;
     }
-    const frame = this.#encode(value) ?? this.#encode(INTERNAL_ERROR);
-    if (frame !== undefined) this.submit(frame);
-    return true;
+    this.#turns.take(traits, bytes, start);
+  }
+
+  onSaturated(): void {
+    this.tell('handlers-saturated');
+  }
+
+  reply(value: unknown, conflate?: string): boolean {
+    return this.sender.reply(value, conflate);
+  }
+
+  /** Whether a stream may go on, or a promise of it. */
+  get room(): true | Promise<boolean> {
+    return this.#outbox.hasRoom || this.sender.writable();
+  }
+
+  afterMacrotask(callback: () => void): void {
+    this.clock.afterMacrotask(callback);
+  }
+
+  onPullError(error: unknown): void {
+    this.onHandlerError(error);
+    if (this.accepting) this.sender.replyError(error);
   }
 
   onStreamCut(): void {
@@ -552,9 +585,12 @@ export class Owner
     const { dispatcher } = this.#inbox;
     if (!dispatcher) return;
     if (this.context === OPEN) {
-      dispatcher(data, isBinary);
+      if (this.#inbox.mayPass()) dispatcher(data, isBinary);
+      else if (this.#inbox.keep(data, isBinary, this.policy.handlers.maxQueuedBytes)) {
+        this.#releaseLater();
+      }
     } else if (this.context === CONNECTING) {
-      this.#inbox.keep(data, isBinary);
+      this.#inbox.keep(data, isBinary, this.policy.connect.maxPendingBytes);
       this.tell('early-message');
     } else {
       this.tell('message-after-close');
@@ -608,7 +644,7 @@ export class Owner
         this.#runtime.observer.ready(this.id);
         break;
       case 'discard-waiting':
-        for (let left = this.#inbox.discard(); left > 0; left--) this.tell('message-after-close');
+        this.#discardWaiting();
         this.port.resume();
         break;
       case 'abort-handlers':
@@ -643,9 +679,17 @@ export class Owner
     }
   }
 
+  #discardWaiting(): void {
+    const turns = this.#turns?.discard() ?? 0;
+    for (let left = this.#inbox.discard() + turns; left > 0; left--) {
+      this.tell('message-after-close');
+    }
+  }
+
   protected onClosing(): void {
     this.#closingSince = this.clock.monotonic();
     this.#outbox.watched = true;
+    if (this.accepting) this.#outbox.endPatience();
     this.#runtime.heartbeat.remove(this);
     this.#session?.onClosing();
     this.#runtime.observer.closing(this.id);
@@ -673,6 +717,7 @@ export class Owner
 
   #settle(): void {
     const { connections, observer } = this.#runtime;
+    const unacknowledged = this.#outbox.takeUnacknowledged();
     this.#outbox.settle(lossCause(this.context));
     const totals = this.#outbox.totals;
     const outcome: CloseOutcome = Object.freeze({
@@ -680,6 +725,7 @@ export class Owner
       ...closeVerdict(this.context, this.port.closeWritten),
       acknowledged: totals.acknowledged === totals.accepted,
       written: totals.written,
+      dropped: totals.dropped,
       lost: totals.lost,
       refusedReplies: this.calls.refusedReplies + this.calls.inFlight,
       durationMs: this.clock.monotonic() - this.#closingSince,
@@ -687,13 +733,32 @@ export class Owner
     this.#outcome = outcome;
     this.#inbox.dispatcher = undefined;
     connections.delete(this);
+    this.#membership?.end();
+    if (this.identity !== undefined) this.#runtime.identities.delete(this.identity, this);
     for (const request of outcome.requests) {
       if (request.superseded && request.code !== outcome.code) this.tell('superseded-code');
     }
     observer.closed(outcome, totals);
+    if (unacknowledged.length > 0) this.#handBack(unacknowledged);
     this.#resolveClosed?.(outcome);
     // The app's own listeners of the end come first.
     queueMicrotask(() => this.#reportEnd(outcome));
+  }
+
+  /** The app is given back what it may want to send again, by another connection. */
+  #handBack(messages: readonly UnacknowledgedMessage[]): void {
+    const { observer, hooks } = this.#runtime;
+    observer.unacknowledged(this.id, messages);
+    const { onUnacknowledged } = this.policy.send;
+    if (!onUnacknowledged) return;
+    const ended = hooks.begin('send.onUnacknowledged');
+    const fail = (error: unknown): void => {
+      this.tell('hook-rejection', { message: 'send.onUnacknowledged failed.', error });
+    };
+    void Promise.resolve()
+      .then(() => onUnacknowledged(this, messages))
+      .catch(fail)
+      .finally(ended);
   }
 
   // Telling.

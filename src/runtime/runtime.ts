@@ -1,15 +1,19 @@
+import type { BroadcastTarget } from './broadcast.js';
+import { BufferBudget } from './buffer-budget.js';
 import { systemClock, type Clock } from './clock.js';
 import type { Connection } from './connection.js';
+import { DEFAULT_MAX_TOTAL_BUFFERED } from './connection.policy.js';
 import { ConnectionRegistry } from './connection.registry.js';
 import { Heartbeat } from './heartbeat.js';
 import { HookTally } from './hook-tally.js';
 import { encodeJson } from './json.encoder.js';
 import type { LifecycleHub } from './lifecycle.hub.js';
 import type { SendTotals } from './lifecycle.observer.js';
+import { Rooms } from './rooms.js';
 import { Sessions } from './sessions.js';
 
 /** A connection as it is registered. */
-export interface RegisteredConnection extends Connection {
+export interface RegisteredConnection extends Connection, BroadcastTarget {
   readonly totals: SendTotals;
   /** Closing has not begun. */
   readonly live: boolean;
@@ -24,8 +28,13 @@ export interface Runtime {
   readonly clock: Clock;
   readonly observer: LifecycleHub;
   readonly connections: ConnectionRegistry<RegisteredConnection>;
+  readonly rooms: Rooms<RegisteredConnection>;
+  /** Who has which connections, as if an identity were a room. */
+  readonly identities: Rooms<RegisteredConnection>;
   readonly heartbeat: Heartbeat;
   readonly sessions: Sessions;
+  /** What all of them hold for their peers. */
+  readonly buffers: BufferBudget;
   /** The hooks that run after the end of a connection. */
   readonly hooks: HookTally;
   /** Evenly spread over [0, 1). */
@@ -36,7 +45,7 @@ export interface Runtime {
 }
 
 export type RuntimeParts = Pick<Runtime, 'observer' | 'nextId'> &
-  Partial<Pick<Runtime, 'clock' | 'encode' | 'random' | 'connections' | 'hooks'>>;
+  Partial<Pick<Runtime, 'clock' | 'encode' | 'random' | 'connections' | 'hooks' | 'buffers'>>;
 
 export function createRuntime({
   clock = systemClock,
@@ -44,6 +53,7 @@ export function createRuntime({
   encode = encodeJson,
   connections = new ConnectionRegistry(),
   hooks = new HookTally(),
+  buffers = new BufferBudget(DEFAULT_MAX_TOTAL_BUFFERED),
   ...parts
 }: RuntimeParts): Runtime {
   const heartbeat = new Heartbeat(clock, random);
@@ -54,6 +64,9 @@ export function createRuntime({
     encode,
     connections,
     hooks,
+    buffers,
+    rooms: new Rooms(),
+    identities: new Rooms(),
     heartbeat,
     sessions: new Sessions(),
   };

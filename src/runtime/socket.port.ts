@@ -25,6 +25,8 @@ export interface SocketPort {
   readonly writable: boolean;
   /** Bytes handed over that the kernel has not taken. */
   readonly bufferedAmount: number;
+  /** The kernel's own buffer is full, so that bytes wait for the reader. */
+  readonly blocked: boolean;
   /**
    * Hands over one message. `written` is called once the kernel has taken it, or with an error;
    * in the order of the messages as long as there is none. Throws where `data` is nothing that
@@ -36,6 +38,8 @@ export interface SocketPort {
     written: (error?: Error | null) => void,
   ): void;
   ping(payload: Buffer): void;
+  /** Writes what wants no answer, so that a peer which has gone answers it with a reset. */
+  probe(): void;
   /** Writes our close frame; 1005 stands for one without a code. */
   close(frame: CloseFrame): void;
   /** Whether the kernel has taken it; absent where that can't be known. */

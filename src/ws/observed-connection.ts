@@ -8,7 +8,9 @@ import type { RaceKind } from '../core/races.js';
 import type { Connection, ConnectionRequest, SendOptions } from '../runtime/connection.js';
 import { ConnectionClosingError } from '../runtime/handler-calls.js';
 import type { RaceDetail, SendTotals } from '../runtime/lifecycle.observer.js';
-import type { Runtime } from '../runtime/runtime.js';
+import { invalidRooms, invalidRoomsText, Membership } from '../runtime/rooms.js';
+import type { RegisteredConnection, Runtime } from '../runtime/runtime.js';
+import type { SendRequest, Settle } from '../runtime/send-request.js';
 import type { MessageData } from '../runtime/socket.port.js';
 import type { BaseMembers } from './base-members.js';
 
@@ -41,6 +43,7 @@ export class ObservedConnection implements Connection {
   #closingSince: number | undefined;
   #resolveClosed!: (outcome: CloseOutcome) => void;
   readonly #controller = new AbortController();
+  readonly #membership: Membership<RegisteredConnection>;
   readonly #requests: CloseRequest[] = [];
 
   constructor(
@@ -55,6 +58,7 @@ export class ObservedConnection implements Connection {
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
+    this.#membership = new Membership(runtime.rooms, this);
     runtime.connections.add(this);
     runtime.observer.opened(this.id);
   }
@@ -73,7 +77,10 @@ export class ObservedConnection implements Connection {
   endBy(): void {}
 
   identify(identity: string): Promise<void> {
+    const { identities } = this.runtime;
+    if (this.identity !== undefined) identities.delete(this.identity, this);
     this.identity = identity;
+    if (this.live) identities.add(identity, this);
     return Promise.resolve();
   }
 
@@ -93,6 +100,7 @@ export class ObservedConnection implements Connection {
       accepted: this.#accepted,
       written: this.#written,
       acknowledged: 0,
+      dropped: 0,
       lost: ended ? this.#accepted - this.#written : 0,
       refused: this.#refused,
     };
@@ -101,17 +109,42 @@ export class ObservedConnection implements Connection {
   send(data: MessageData, options?: SendOptions): Promise<SendOutcome> {
     if (options?.signal?.aborted) return Promise.resolve({ status: 'refused', cause: 'aborted' });
     return new Promise((resolve) => {
-      const cause = this.#refusal();
-      try {
-        this.rawSend(data, {}, (error) => {
-          if (cause) resolve({ status: 'refused', cause });
-          else if (error) resolve({ status: 'lost', cause: 'network', sent: 'maybe' });
-          else resolve({ status: 'written' });
-        });
-      } catch {
-        resolve({ status: 'refused', cause: cause ?? 'unserializable' });
-      }
+      this.submit(data, undefined, resolve);
     });
+  }
+
+  /** The stock stack has no limits. */
+  writable(): Promise<boolean> {
+    return Promise.resolve(this.#refusal() === undefined);
+  }
+
+  submit(data: MessageData, request: SendRequest = {}, settle?: Settle): boolean {
+    const cause = this.#refusal();
+    try {
+      this.rawSend(data, request, (error) => {
+        if (cause) settle?.({ status: 'refused', cause });
+        else if (error) settle?.({ status: 'lost', cause: 'network', sent: 'maybe' });
+        else settle?.({ status: 'written' });
+      });
+      return cause === undefined;
+    } catch {
+      settle?.({ status: 'refused', cause: cause ?? 'unserializable' });
+      return false;
+    }
+  }
+
+  get rooms(): ReadonlySet<string> {
+    return this.#membership.names;
+  }
+
+  join(...rooms: string[]): void {
+    const invalid = invalidRooms(rooms);
+    if (invalid.length > 0) this.tell('invalid-room', { message: invalidRoomsText(invalid) });
+    else if (this.live) for (const room of rooms) this.#membership.join(room);
+  }
+
+  leave(...rooms: string[]): void {
+    for (const room of rooms) this.#membership.leave(room);
   }
 
   emit(event: string, data?: unknown, options?: SendOptions): Promise<SendOutcome> {
@@ -123,9 +156,7 @@ export class ObservedConnection implements Connection {
 
   post(event: string, data?: unknown): boolean {
     const frame = this.#encode({ event, data });
-    const accepted = frame !== undefined && this.#refusal() === undefined;
-    if (frame !== undefined) void this.send(frame);
-    return accepted;
+    return frame !== undefined && this.submit(frame);
   }
 
   acknowledged(): Promise<boolean> {
@@ -241,12 +272,15 @@ export class ObservedConnection implements Connection {
       })),
       acknowledged: this.#accepted === 0,
       written: this.#written,
+      dropped: 0,
       lost: this.#accepted - this.#written,
       refusedReplies: this.#refusedReplies + this.inFlight,
       durationMs: now - (this.#closingSince ?? now),
     });
     this.#controller.abort(new ConnectionClosingError());
     connections.delete(this);
+    this.#membership.end();
+    if (this.identity !== undefined) this.runtime.identities.delete(this.identity, this);
     observer.closed(outcome, this.totals);
     this.#resolveClosed(outcome);
   }

@@ -1,7 +1,8 @@
 import { WebSocket } from 'ws';
 import { NO_STATUS_RECEIVED } from '../core/close-code.js';
 import type { SendOutcome } from '../core/outcomes.js';
-import type { Settle } from '../runtime/outbox.js';
+import type { Settle } from '../runtime/send-request.js';
+import { receivedBytes } from '../runtime/received-bytes.js';
 import type { MessageData, MessageOptions, ReceivedData } from '../runtime/socket.port.js';
 import type { BaseMembers } from './base-members.js';
 import { ownershipOf, type Ownership } from './ownership.js';
@@ -137,6 +138,7 @@ export function ownedMembers(base: BaseMembers): PropertyDescriptorMap {
       const ownership = ownershipOf(this);
       if (!ownership) return base.emit.call(this, event, ...args);
       if (event === 'message') {
+        ownership.owner.lastMessageBytes = receivedBytes(args[0] as ReceivedData);
         // The app's raw listeners first: one may close, or be the reason why none is to start.
         const heard = base.emit.call(this, event, ...args);
         ownership.owner.onMessage(args[0] as ReceivedData, args[1] === true);

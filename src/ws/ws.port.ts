@@ -23,6 +23,8 @@ type Written = (error?: Error | null) => void;
 /** The default of ws's `maxPendingAutoPongs`. */
 const MAX_PENDING_PONGS = 60;
 
+const NOTHING = Buffer.alloc(0);
+
 const NO_OPTIONS: MessageOptions = Object.freeze({});
 
 /** The port over one ws socket: it calls the methods that the owner's own ones stand before. */
@@ -57,6 +59,10 @@ export class WsPort implements SocketPort {
 
   get bufferedAmount(): number {
     return this.base.bufferedAmount.call(this.socket);
+  }
+
+  get blocked(): boolean {
+    return writeQueueSize(this.socket) > 0;
   }
 
   send(data: MessageData, options: MessageOptions | undefined, written: Written): void {
@@ -111,6 +117,11 @@ export class WsPort implements SocketPort {
     if (this.connecting) return;
     this.#batching()?.begin();
     this.#inside(() => this.base.ping.call(this.socket, payload));
+  }
+
+  /** An unsolicited pong (RFC 6455 §5.5.3). */
+  probe(): void {
+    if (this.writable) this.#inside(() => this.base.pong.call(this.socket, NOTHING));
   }
 
   /** Notes the answer to a ping, so that none is answered twice. */

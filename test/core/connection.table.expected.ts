@@ -6,6 +6,7 @@ export const BECOMES: Readonly<Record<string, readonly string[]>> = {
   connecting: [
     'ready → open dispatch-waiting',
     'rejected → draining.macrotask (request, handlers: abort, initiator: server) discard-waiting abort-handlers await-macrotask',
+    'overflowed → draining.macrotask (request, handlers: abort, initiator: server) tell:slow-consumer discard-waiting abort-handlers await-macrotask',
     'readyTimeout → draining.macrotask (request, handlers: abort, initiator: server) tell:ready-timeout discard-waiting abort-handlers await-macrotask',
     'closeRequested (finish) → draining.macrotask (request, initiator: server) discard-waiting abort-handlers await-macrotask',
     'closeRequested (abort) → draining.macrotask (request, handlers: abort, initiator: server) discard-waiting abort-handlers await-macrotask',
@@ -18,6 +19,7 @@ export const BECOMES: Readonly<Record<string, readonly string[]>> = {
   ],
   open: [
     'rejected → draining.macrotask (request, handlers: abort, initiator: server) discard-waiting abort-handlers await-macrotask',
+    'overflowed → draining.macrotask (request, handlers: abort, initiator: server) tell:slow-consumer discard-waiting abort-handlers await-macrotask',
     'closeRequested (finish) → draining.macrotask (request, initiator: server) discard-waiting await-macrotask',
     'closeRequested (abort) → draining.macrotask (request, handlers: abort, initiator: server) discard-waiting abort-handlers await-macrotask',
     'terminateRequested → closing.terminate (initiator: server, destroyed: terminated) discard-waiting abort-handlers destroy-socket',
@@ -30,6 +32,7 @@ export const BECOMES: Readonly<Record<string, readonly string[]>> = {
   'draining.macrotask': [
     'ready',
     'rejected',
+    'overflowed',
     'closeRequested (finish) (request) tell:concurrent-close',
     'closeRequested (abort) (request, handlers: abort) tell:concurrent-close abort-handlers',
     'terminateRequested → closing.terminate (destroyed: terminated) abort-handlers destroy-socket',
@@ -48,6 +51,7 @@ export const BECOMES: Readonly<Record<string, readonly string[]>> = {
   'draining.macrotask, the peer has closed': [
     'ready',
     'rejected',
+    'overflowed',
     'closeRequested (finish) (request) tell:concurrent-close',
     'closeRequested (abort) (request, handlers: abort) tell:concurrent-close abort-handlers',
     'terminateRequested → closing.terminate (destroyed: terminated) abort-handlers destroy-socket',
@@ -65,6 +69,7 @@ export const BECOMES: Readonly<Record<string, readonly string[]>> = {
   ],
   'draining.handlers': [
     'rejected',
+    'overflowed',
     'closeRequested (finish) (request) tell:concurrent-close',
     'closeRequested (abort) → draining.macrotask (request, handlers: abort) tell:concurrent-close abort-handlers await-macrotask',
     'terminateRequested → closing.terminate (destroyed: terminated) abort-handlers destroy-socket',
@@ -82,6 +87,7 @@ export const BECOMES: Readonly<Record<string, readonly string[]>> = {
   'draining.flush': [
     'ready',
     'rejected',
+    'overflowed',
     'closeRequested (finish) (request) tell:concurrent-close',
     'closeRequested (abort) (request, handlers: abort) tell:concurrent-close',
     'terminateRequested → closing.terminate (destroyed: terminated) abort-handlers destroy-socket',
@@ -98,6 +104,7 @@ export const BECOMES: Readonly<Record<string, readonly string[]>> = {
   'draining.flush, nothing is read any more': [
     'ready',
     'rejected',
+    'overflowed',
     'closeRequested (finish) (request) tell:concurrent-close',
     'closeRequested (abort) (request, handlers: abort) tell:concurrent-close',
     'terminateRequested → closing.terminate (destroyed: terminated) abort-handlers destroy-socket',
@@ -114,6 +121,7 @@ export const BECOMES: Readonly<Record<string, readonly string[]>> = {
   'closing.handshake': [
     'ready',
     'rejected',
+    'overflowed',
     'closeRequested (finish) (request) tell:concurrent-close',
     'closeRequested (abort) (request, handlers: abort) tell:concurrent-close',
     'terminateRequested → closing.terminate (destroyed: terminated) destroy-socket',
@@ -130,6 +138,7 @@ export const BECOMES: Readonly<Record<string, readonly string[]>> = {
   'closing.handshake, the pong was read': [
     'ready',
     'rejected',
+    'overflowed',
     'closeRequested (finish) (request) tell:concurrent-close',
     'closeRequested (abort) (request, handlers: abort) tell:concurrent-close',
     'terminateRequested → closing.terminate (destroyed: terminated) destroy-socket',
@@ -146,6 +155,7 @@ export const BECOMES: Readonly<Record<string, readonly string[]>> = {
   'closing.end': [
     'ready',
     'rejected',
+    'overflowed',
     'closeRequested (finish) (request) tell:concurrent-close',
     'closeRequested (abort) (request, handlers: abort) tell:concurrent-close',
     'terminateRequested → closing.terminate (destroyed: terminated) destroy-socket',
@@ -166,6 +176,7 @@ export const BECOMES: Readonly<Record<string, readonly string[]>> = {
   'closing.end, our close frame is written': [
     'ready',
     'rejected',
+    'overflowed',
     'closeRequested (finish) (request) tell:concurrent-close',
     'closeRequested (abort) (request, handlers: abort) tell:concurrent-close',
     'terminateRequested → closing.terminate (destroyed: terminated) destroy-socket',
@@ -186,6 +197,7 @@ export const BECOMES: Readonly<Record<string, readonly string[]>> = {
   'closing.terminate': [
     'ready',
     'rejected',
+    'overflowed',
     'closeRequested (finish) (request) tell:concurrent-close',
     'closeRequested (abort) (request, handlers: abort) tell:concurrent-close',
     'terminateRequested',
@@ -205,6 +217,7 @@ export const BECOMES: Readonly<Record<string, readonly string[]>> = {
   closed: [
     'ready',
     'rejected',
+    'overflowed',
     'closeRequested (finish)',
     'closeRequested (abort)',
     'terminateRequested',

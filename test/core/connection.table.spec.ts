@@ -14,6 +14,7 @@ const frame = { code: 3999, reason: 'the peer leaves' };
 const EVENTS: [name: string, event: ConnectionEvent][] = [
   ['ready', { type: 'ready' }],
   ['rejected', { type: 'rejected', request: lenient }],
+  ['overflowed', { type: 'overflowed', request: lenient }],
   ['readyTimeout', { type: 'readyTimeout', request: lenient }],
   ['closeRequested (finish)', { type: 'closeRequested', request: lenient }],
   ['closeRequested (abort)', { type: 'closeRequested', request }],

@@ -172,7 +172,7 @@ describe('what is written down', () => {
     expect(after(OPEN, closedBy(strict), closedBy(POLITE)).handlers).toBe('abort');
   });
 
-  it.each(['rejected', 'readyTimeout', 'protocolFailed'] as const)(
+  it.each(['rejected', 'overflowed', 'readyTimeout', 'protocolFailed'] as const)(
     'is that handlers are aborted, whatever the request says: %s',
     (type) => {
       expect(after(CONNECTING, { type, request: POLITE })).toMatchObject({

@@ -7,6 +7,7 @@ import * as websockets from '@nestjs/websockets';
 import * as events from 'node:events';
 import type { AddressInfo } from 'node:net';
 import * as timers from 'node:timers/promises';
+import * as rxjs from 'rxjs';
 import * as library from '../../src/index.js';
 import * as libraryOfTerminus from '../../src/terminus/index.js';
 import { afterTest } from '../support/cleanup.js';
@@ -22,6 +23,7 @@ export const MODULES = {
   'node:events': events,
   'node:timers/promises': timers,
   '@nestjs/terminus': terminus,
+  rxjs,
   'nestjs-safe-close': library,
   'nestjs-safe-close/terminus': libraryOfTerminus,
 };

@@ -15,7 +15,9 @@ export class DocsClient {
 
   static async connect(url: string, headers: Record<string, string> = {}): Promise<DocsClient> {
     const client = new DocsClient(new WebSocket(url, { headers }));
-    const opened = new Promise((resolve) => void client.socket.once('open', resolve));
+    const opened = new Promise((resolve, reject) => {
+      client.socket.once('open', resolve).once('error', reject);
+    });
     await within(opened, 'the client to open');
     return client;
   }

@@ -1,5 +1,6 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { ChatModule } from '../../examples/chat/chat.module.js';
+import { STEPS, take } from '../../examples/flow/flow.steps.js';
 import { closeRaces } from '../../examples/races/close.races.js';
 import { CRASH_NAMES } from '../../examples/races/crash.races.js';
 import { handlerRaces } from '../../examples/races/handler.races.js';
@@ -76,4 +77,25 @@ test('the table in the README has the races that are measured, in their order', 
   const [, table] = /```text\nrace.*\n-.*\n([\s\S]*?)\n\n/.exec(readPage('README.md').text)!;
   const rows = table!.split('\n').map((row) => row.split(/ {2,}/)[0]!.replace(/ \(\d\)$/, ''));
   expect(rows).toEqual(names);
+});
+
+describe('the flow of messages', () => {
+  const EXPECTED: Record<string, RegExp> = {
+    close: /^\d+ written, \d+ refused; \d\.\d MiB held; code 1013$/,
+    refuse: /^\d+ written, \d+ refused; \d\.\d MiB held; code 1000$/,
+    'drop-oldest': /^\d+ written, \d+ dropped; \d\.\d MiB held; code 1000$/,
+    wait: /^\d+ written, \d+ refused; \d\.\d MiB held; code 1000$/,
+  };
+
+  test.each(STEPS.slice(0, 4))('$name', async (step) => {
+    const [, policy] = /overflow: '(.*)'/.exec(step.name)!;
+    expect(await take(step)).toMatch(EXPECTED[policy!]!);
+  });
+
+  test.each(STEPS.slice(4))('$name', async (step) => {
+    const told = await take(step);
+    expect(told).toMatch(
+      /^1024 parts arrive; at most \d+ KiB held$|^the balance is 200$|^10 acknowledged$/,
+    );
+  });
 });

@@ -3,7 +3,12 @@ import type { DynamicModule, INestApplication, Type } from '@nestjs/common';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { once } from 'node:events';
-import { SafeCloseModule, type CloseOutcome, type SafeCloseService } from '../../src/index.js';
+import {
+  SafeCloseModule,
+  type CloseOutcome,
+  type Connection,
+  type SafeCloseService,
+} from '../../src/index.js';
 import { nextMacrotask, within } from '../support/waiting.js';
 import { boot, exportsOf, type Booted } from './booting.js';
 import { DocsClient } from './client.js';
@@ -281,4 +286,105 @@ test('the guide to rolling deploys says goodbye, and is not ready from then on',
   expect(await client.message(0)).toEqual({ event: 'restarting' });
   expect(await client.closed()).toEqual([1001, 'server is shutting down']);
   expect(await ready()).toBe(503);
+});
+
+const SLOW_READERS = 'docs/guides/slow-readers.md';
+const ORDER = 'docs/guides/order-and-limits.md';
+
+test('an export is read to its end, as it is and through operators', async () => {
+  const { ExportGateway } = (await exportsOf(SLOW_READERS, 'export')) as unknown as {
+    ExportGateway: Type<{ replay(connection: Connection, lines: string[]): Promise<void> }>;
+  };
+  const { url, app, service } = await boot({
+    imports: [SafeCloseModule.forRoot()],
+    providers: [ExportGateway],
+  });
+  const client = await DocsClient.connect(url);
+  client.emit('export', 200);
+  expect(await client.message(199)).toEqual({ event: 'row', data: { id: 200, text: 'a row' } });
+  client.emit('export ids', 100);
+  expect(await client.message(299)).toEqual({ event: 'id', data: 100 });
+  client.emit('cursor', { user: 'Ada', x: 1 });
+  expect(await client.message(300)).toEqual({ event: 'cursor', data: { user: 'Ada', x: 1 } });
+  const [connection] = service.connections;
+  await app.get(ExportGateway).replay(connection!, ['a', 'b']);
+  expect(await client.message(302)).toEqual({ event: 'line', data: 'b' });
+  await connection!.close();
+  await app.get(ExportGateway).replay(connection!, ['late']);
+});
+
+test('what did not reach a client reaches it when it comes back', async () => {
+  const { safeClose, InboxGateway } = (await exportsOf(SLOW_READERS, 'outbox')) as unknown as {
+    safeClose: DynamicModule;
+    InboxGateway: Type<object>;
+  };
+  const { url, service } = await boot({ imports: [safeClose], providers: [InboxGateway] });
+  const first = await DocsClient.connect(url, { authorization: 'Ada' });
+  const [connection] = service.connections;
+  expect(await connection!.emit('read', 1, { acknowledge: true })).toEqual({
+    status: 'acknowledged',
+  });
+  first.socket.pause();
+  for (const n of [2, 3]) connection!.post('unread', n);
+  first.socket.terminate();
+  await within(connection!.closed, 'the end of the connection');
+  await nextMacrotask();
+  const second = await DocsClient.connect(url, { authorization: 'Ada' });
+  expect(await second.message(0)).toEqual({ event: 'unread', data: 2 });
+  expect(await second.message(1)).toEqual({ event: 'unread', data: 3 });
+});
+
+test('an editor writes what it was sent, in order', async () => {
+  const { EditorGateway } = (await exportsOf(ORDER, 'order')) as unknown as {
+    EditorGateway: Type<object>;
+  };
+  const { url } = await boot({ imports: [SafeCloseModule.forRoot()], providers: [EditorGateway] });
+  const client = await DocsClient.connect(url);
+  for (const letter of 'abc') client.emit('append', letter);
+  client.emit('ping me');
+  const replies = [0, 1, 2, 3].map((index) => client.message(index));
+  const texts = (await Promise.all(replies)) as { event: string; data?: string }[];
+  expect(texts.filter(({ event }) => event === 'text').map(({ data }) => data)).toEqual([
+    'a',
+    'ab',
+    'abc',
+  ]);
+});
+
+test('the limits of the guide let two of one address in', async () => {
+  const { safeClose } = (await exportsOf(ORDER, 'limits')) as unknown as {
+    safeClose: DynamicModule;
+  };
+  const { url } = await boot({ imports: [safeClose], providers: [EchoGateway] });
+  const headers = { 'x-forwarded-for': '203.0.113.1' };
+  await DocsClient.connect(url, headers);
+  await DocsClient.connect(url, headers);
+  await expect(DocsClient.connect(url, headers)).rejects.toThrow('429');
+  await DocsClient.connect(url, { 'x-forwarded-for': '203.0.113.2' });
+});
+
+test('what is said in a room is heard there, and told to have been', async () => {
+  const { RoomsGateway } = (await exportsOf('docs/guides/rooms.md', 'rooms')) as unknown as {
+    RoomsGateway: Type<{ endRoom(room: string): Promise<unknown> }>;
+  };
+  const { url, app } = await boot({
+    imports: [SafeCloseModule.forRoot()],
+    providers: [RoomsGateway],
+  });
+  const [ann, bob, eve] = await Promise.all([1, 2, 3].map(() => DocsClient.connect(url)));
+  for (const [client, room] of [
+    [ann, 'a'],
+    [bob, 'a'],
+    [eve, 'b'],
+  ] as const) {
+    client!.emit('join', room);
+    // oxlint-disable-next-line no-await-in-loop
+    expect(await client!.message(0)).toEqual({ event: 'joined', data: [room] });
+  }
+  ann!.emit('say', { room: 'a', text: 'hello' });
+  expect(await bob!.message(1)).toEqual({ event: 'said', data: 'hello' });
+  expect(await ann!.message(1)).toEqual({ event: 'delivered', data: '1 of 1' });
+  const ended = app.get(RoomsGateway).endRoom('a');
+  expect(await ann!.closed()).toEqual([4000, 'the room has ended']);
+  expect(await ended).toMatchObject({ targets: 2, clean: 2 });
 });

@@ -2,14 +2,17 @@ import { describe, expect, test } from '@jest/globals';
 import { UseInterceptors, type Type } from '@nestjs/common';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { SubscribeMessage, WebSocketGateway, WsException } from '@nestjs/websockets';
-import { Observable, of, Subject } from 'rxjs';
+import { map, Observable, of, Subject } from 'rxjs';
 import type { WebSocket } from 'ws';
 import {
+  Conflate,
   ConnectionClosingError,
   ConnectionLifecycleInterceptor,
   ConnectionRejectedException,
   ConnectionSignal,
   CurrentConnection,
+  inStep,
+  Serial,
   type Connection,
   type SafeCloseOptions,
 } from '../../src/index.js';
@@ -108,6 +111,37 @@ class Handlers {
   @SubscribeMessage('fail')
   fail(): never {
     throw new WsException('no');
+  }
+
+  @SubscribeMessage('values')
+  async *values(_client: WebSocket, count: number): AsyncGenerator {
+    for (let data = 0; data < count; data++) yield { event: 'value', data };
+  }
+
+  @SubscribeMessage('values that fail')
+  async *failing(): AsyncGenerator {
+    yield { event: 'value', data: 0 };
+    throw new WsException('no more');
+  }
+
+  @SubscribeMessage('values in step')
+  inStep(@CurrentConnection() connection: Connection): Observable<unknown> {
+    return inStep(connection, [1, 2, 3]).pipe(map((data) => ({ event: 'value', data })));
+  }
+
+  @Serial()
+  @SubscribeMessage('in turn')
+  async inTurn(_client: WebSocket, data: number): Promise<unknown> {
+    this.started.add(`in turn ${data}`);
+    if (data === 0) await this.gate.promise;
+    return { event: 'in turn', data };
+  }
+
+  @Conflate('cursor')
+  @SubscribeMessage('cursor')
+  cursor(_client: WebSocket, data: number): unknown {
+    this.started.add(`cursor ${data}`);
+    return { event: 'cursor', data };
   }
 
   @SubscribeMessage('fail later')
@@ -422,5 +456,120 @@ describe.each(routes)('Handlers of a connection, by $name', ({ gateway, options,
     expect(await client.closed()).toMatchObject({ code: 1013 });
     expect(handlers.started.count).toBe(0);
     expect(hosted.logs.matching('warn', 'ready-timeout')[0]?.text).toContain(gateway.name);
+  });
+
+  test('Serial handlers run one after the other, concurrent ones beside them', async () => {
+    const { client, gateway: handlers } = await start();
+    for (const n of [0, 1, 2]) client.emit('in turn', n);
+    client.emit('sync', 'beside');
+    await client.messages.reached(1, 'reply');
+    expect(handlers.started.all).toEqual(['in turn 0', 'sync']);
+    handlers.gate.resolve();
+    await client.messages.reached(4, 'reply');
+    expect(client.messages.all.slice(1)).toEqual(
+      [0, 1, 2].map((data) => JSON.stringify({ event: 'in turn', data })),
+    );
+  });
+
+  test('By policy all handlers are serial', async () => {
+    const { client, gateway: handlers } = await start(() => {}, { handlers: { order: 'serial' } });
+    client.emit('async', 1);
+    client.emit('sync', 2);
+    await handlers.started.reached(1, 'handler');
+    await nextMacrotask();
+    handlers.gate.resolve();
+    await client.messages.reached(2, 'reply');
+    expect(client.messages.all).toEqual([
+      '{"event":"async","data":1}',
+      '{"event":"sync","data":2}',
+    ]);
+  });
+
+  test('No more handlers run at once than may', async () => {
+    const {
+      hosted,
+      client,
+      gateway: handlers,
+    } = await start(() => {}, {
+      handlers: { maxInFlight: 2 },
+    });
+    for (const n of [1, 2, 3, 4, 5]) client.emit('async', n);
+    const connection = await connectionOf(hosted, handlers);
+    await handlers.started.reached(2, 'handler');
+    client.emit('sync');
+    await nextMacrotask();
+    expect(connection.inFlight).toBe(2);
+    handlers.gate.resolve();
+    await client.messages.reached(6, 'reply');
+    expect(handlers.started.all).toEqual([...Array<string>(5).fill('async'), 'sync']);
+  });
+
+  test('No more messages a second start a handler than may, and none is lost', async () => {
+    const { hosted, client } = await start(() => {}, { limits: { messagesPerSecond: 20 } });
+    const since = performance.now();
+    for (let n = 0; n < 30; n++) client.emit('sync', n);
+    await client.messages.reached(30, 'reply');
+    expect(performance.now() - since).toBeGreaterThan(400);
+    expect(client.messages.all.map((text) => (JSON.parse(text) as { data: number }).data)).toEqual(
+      Array.from({ length: 30 }, (_, n) => n),
+    );
+    expect(hosted.service.report().races['rate-limited']).toBeGreaterThan(0);
+  });
+
+  test('Handlers that wait for their turn never start once a close has begun', async () => {
+    const { hosted, client, gateway: handlers } = await start();
+    for (const n of [0, 1, 2]) client.emit('in turn', n);
+    await handlers.started.reached(1, 'handler');
+    const connection = await connectionOf(hosted, handlers);
+    const closed = connection.close(4000);
+    handlers.gate.resolve();
+    await closed;
+    expect(handlers.started.all).toEqual(['in turn 0']);
+    expect(hosted.service.report().races['message-after-close']).toBe(2);
+  });
+
+  test('What an async generator gives are replies', async () => {
+    const { client } = await start();
+    client.emit('values', 3);
+    await client.messages.reached(3, 'value');
+    expect(client.messages.all).toEqual(
+      [0, 1, 2].map((data) => JSON.stringify({ event: 'value', data })),
+    );
+  });
+
+  test('An error of an async generator reaches the client as an exception', async () => {
+    const { client } = await start();
+    client.emit('values that fail');
+    expect(await client.messages.at(1, 'exception')).toBe(
+      '{"event":"exception","data":{"status":"error","message":"no more"}}',
+    );
+  });
+
+  test('Values may come in step through operators', async () => {
+    const { client } = await start();
+    client.emit('values in step');
+    await client.messages.reached(3, 'value');
+    expect(client.messages.all).toEqual(
+      [1, 2, 3].map((data) => JSON.stringify({ event: 'value', data })),
+    );
+  });
+
+  test('Conflated replies give way to newer ones while the reader is behind', async () => {
+    const {
+      hosted,
+      client,
+      gateway: handlers,
+    } = await start(() => {}, {
+      send: { maxBuffered: Infinity },
+    });
+    const socket = await handlers.arrivals.at(0, 'connection accepted');
+    client.socket.pause();
+    for (let n = 0; n < 40; n++) socket.send('x'.repeat(512 * 1024));
+    for (const n of [1, 2, 3]) client.emit('cursor', n);
+    await handlers.started.reached(3, 'handler');
+    await nextMacrotask();
+    expect(hosted.service.report().sends.dropped).toBe(2);
+    client.socket.resume();
+    expect(await client.messages.at(40, 'cursor')).toBe('{"event":"cursor","data":3}');
   });
 });

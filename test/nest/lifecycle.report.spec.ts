@@ -8,7 +8,7 @@ import { host } from './hosting.js';
 const NOTHING = {
   since: expect.any(Number),
   connections: { opened: 0, open: 0, closed: 0 },
-  sends: { accepted: 0, written: 0, acknowledged: 0, lost: 0, refused: 0 },
+  sends: { accepted: 0, written: 0, acknowledged: 0, dropped: 0, lost: 0, refused: 0 },
   races: Object.fromEntries(RACE_KINDS.map((kind) => [kind, 0])),
   closes: {
     byHandshake: { clean: 0, crossed: 0, terminated: 0, lost: 0 },

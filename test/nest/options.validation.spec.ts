@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { InvalidOptionsError, type SafeCloseOptions } from '../../src/index.js';
+import { Echo, gatewayOf } from './gateway.js';
 import { bootError, host } from './hosting.js';
 
 const MS = 'a whole number of milliseconds from 1 to 2147483647';
@@ -62,6 +63,43 @@ describe('Faulty options fail the boot', () => {
     expect(error.message).toContain('mode: got "strict"');
   });
 
+  test('where limits are none, or do not fit the mark that they stand above', async () => {
+    const LIMIT = `${BYTES}, or Infinity`;
+    const error = await faultsOf({
+      send: { maxBuffered: 0, maxTotalBuffered: -Infinity, overflow: 'drop', onUnacknowledged: 1 },
+      handlers: { order: 'parallel', maxInFlight: 0, maxQueuedBytes: Infinity },
+      limits: { messagesPerSecond: 0, maxConnections: 1.5, maxConnectionsPerIp: 'two', perDay: 9 },
+    });
+    expect(error.faults.map(({ option, expected }) => [option, expected])).toEqual([
+      ['send.maxBuffered', LIMIT],
+      ['send.maxTotalBuffered', LIMIT],
+      ['send.overflow', "'close' or 'refuse' or 'drop-oldest' or 'wait'"],
+      ['send.onUnacknowledged', 'a function'],
+      ['handlers.order', "'concurrent' or 'serial'"],
+      ['handlers.maxInFlight', 'a whole number, at least 1'],
+      ['handlers.maxQueuedBytes', BYTES],
+      ['limits.messagesPerSecond', 'a number above 0, at most 1000000'],
+      ['limits.maxConnections', 'a whole number, at least 1'],
+      ['limits.maxConnectionsPerIp', 'a whole number, at least 1'],
+      ['limits.perDay', expect.stringContaining('maxConnectionsPerIp are known')],
+    ]);
+    const low = await faultsOf({ send: { maxBuffered: 65_535, maxTotalBuffered: 65_535 } });
+    expect(low.faults.map(({ option, expected }) => [option, expected])).toEqual([
+      ['send.maxBuffered', 'at least send.highWaterMark 65536'],
+      ['send.maxTotalBuffered', 'at least send.highWaterMark 65536'],
+    ]);
+  });
+
+  test('but for none of these', async () => {
+    await host({
+      providers: [gatewayOf(Echo)],
+      safeClose: {
+        send: { highWaterMark: 1, maxBuffered: 1, maxTotalBuffered: Infinity },
+        limits: { messagesPerSecond: 0.5, maxConnections: 1 },
+      },
+    });
+  });
+
   test('also where budgets contradict each other beside another fault', async () => {
     const error = await faultsOf({
       connect: { timeout: 0 },
@@ -109,7 +147,7 @@ describe('Faulty options fail the boot', () => {
     expect(error.message).toContain(
       'timeout: got 5; valid: no such option; isGlobal, installAdapter, mode, serializer, ' +
         'authorize, allowedOrigins, trustProxy, identity, connect, send, close, handlers, ' +
-        'heartbeat, session, shutdown are known',
+        'limits, heartbeat, session, shutdown are known',
     );
     expect(error.message).toContain(
       'close.timeout: got 5; valid: no such option; handlers, flushTimeout, handshakeTimeout, ' +
@@ -171,8 +209,18 @@ describe('Faulty options fail the boot', () => {
   test.each([{ mode: 'observe' }, { installAdapter: false }])(
     'where upgrades are to be refused with %j, which leaves them alone',
     async (options) => {
-      const error = await faultsOf({ ...options, authorize: () => true, allowedOrigins: [] });
-      expect(error.faults.map(({ option }) => option)).toEqual(['authorize', 'allowedOrigins']);
+      const error = await faultsOf({
+        ...options,
+        authorize: () => true,
+        allowedOrigins: [],
+        limits: { maxConnections: 1, maxConnectionsPerIp: 1, messagesPerSecond: 1 },
+      });
+      expect(error.faults.map(({ option }) => option)).toEqual([
+        'authorize',
+        'allowedOrigins',
+        'limits.maxConnections',
+        'limits.maxConnectionsPerIp',
+      ]);
       expect(error.message).toContain('where the module lets upgrades be');
     },
   );

@@ -8,6 +8,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import {
   SafeCloseService,
   SetupError,
+  type BroadcastOutcome,
   type CloseOutcome,
   type Connection,
   type ConnectionState,
@@ -106,6 +107,11 @@ const METHODS = [
   'report',
   'track',
   'closeWhere',
+  'broadcast',
+  'join',
+  'leave',
+  'rooms',
+  'writable',
   'identify',
   'expiresAt',
 ] as const;
@@ -218,9 +224,8 @@ type Method = (...args: unknown[]) => unknown;
 function make(made: Call, subject: Subject): unknown {
   const { method, raw, direct, args } = made;
   if (raw) return (subject.socket as unknown as Record<string, Method>)[raw]!(...args);
-  if (direct && method in subject.owner) {
-    return (subject.owner as unknown as Record<string, Method>)[method]!(...args);
-  }
+  const member = (subject.owner as unknown as Record<string, unknown>)[method];
+  if (direct && typeof member === 'function') return Reflect.apply(member, subject.owner, args);
   const target = service as unknown as Record<string, Method>;
   // Only a connection itself has them.
   if (!(method in target)) return undefined;
@@ -244,7 +249,14 @@ function expectSettled(method: string, value: unknown): void {
         (value as { status: string }).status,
       );
       break;
+    case 'broadcast': {
+      const { targets, written, refused, dropped, lost } = value as BroadcastOutcome;
+      const given = Object.values(refused).reduce((sum, count) => sum + count, 0);
+      expect(written + given + dropped + lost).toBe(targets);
+      break;
+    }
     case 'post':
+    case 'writable':
     case 'acknowledged':
       expect(typeof value).toBe('boolean');
       break;
@@ -292,8 +304,8 @@ describe('No call throws or rejects, and every promise settles', () => {
             if (!raw) expectSettled(method, value);
           }
           const outcome = await within(subject.owner.closed, 'the outcome');
-          const { written, lost } = outcome;
-          expect(written + lost).toBe(subject.owner.totals.accepted);
+          const { written, dropped, lost } = outcome;
+          expect(written + dropped + lost).toBe(subject.owner.totals.accepted);
         } finally {
           subject.peer.terminate();
           subject.owner.requestTerminate();

@@ -1,6 +1,7 @@
 /* oxlint-disable unicorn/no-thenable -- What handlers return may be anything. */
 import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { NEVER, Observable, of, Subject, throwError } from 'rxjs';
+import { HandlerCall } from '../../src/runtime/handler-call.js';
 import {
   ConnectionClosingError,
   HandlerCalls,
@@ -10,19 +11,30 @@ import {
 let log: string[];
 let accepting: boolean;
 let errors: unknown[];
+let room: true | Promise<boolean>;
 let calls: HandlerCalls;
 
 beforeEach(() => {
   log = [];
   errors = [];
   accepting = true;
+  room = true;
   const listener: HandlerCallsListener = {
     get accepting() {
       return accepting;
     },
-    reply: (value) => {
-      log.push(`${accepting ? 'reply' : 'refuse'} ${String(value)}`);
+    reply: (value, conflate) => {
+      const key = conflate === undefined ? '' : ` of ${conflate}`;
+      log.push(`${accepting ? 'reply' : 'refuse'} ${String(value)}${key}`);
       return accepting;
+    },
+    get room() {
+      return room;
+    },
+    afterMacrotask: (callback) => void setImmediate(callback),
+    onPullError: (error) => {
+      log.push('pull error');
+      errors.push(error);
     },
     onStreamCut: () => log.push('cut'),
     onHandlerError: (error) => {
@@ -403,5 +415,150 @@ describe('a handler whose replies somebody else sends', () => {
     expect(seen).toEqual([]);
     calls.abort();
     expect(log).toEqual(['settled']);
+  });
+});
+
+async function* numbers(): AsyncGenerator<number> {
+  yield 1;
+  yield 2;
+}
+
+async function* failing(): AsyncGenerator<number> {
+  yield 1;
+  throw new Error('broken');
+}
+
+async function* pulled(): AsyncGenerator<string> {
+  yield 'pulled';
+}
+
+describe('a source that is asked for its values', () => {
+  test('is in flight until its last value was sent', async () => {
+    run(numbers());
+    expect(calls.inFlight).toBe(1);
+    await microtasks();
+    expect(log).toEqual(['reply 1', 'reply 2', 'settled']);
+    expect(calls.inFlight).toBe(0);
+  });
+
+  test('may come by a promise, or by an Observable', async () => {
+    run(Promise.resolve(numbers()));
+    await microtasks();
+    run(of(numbers()));
+    await microtasks();
+    expect(log).toEqual(['reply 1', 'reply 2', 'settled', 'reply 1', 'reply 2', 'settled']);
+  });
+
+  test('is cut as the connection closes, and told', async () => {
+    room = new Promise(() => {});
+    run(numbers());
+    await microtasks();
+    accepting = false;
+    calls.abort();
+    expect(log).toEqual(['settled', 'cut']);
+    expect([calls.inFlight, calls.refusedReplies]).toEqual([0, 1]);
+  });
+
+  test('is not even begun where its reply comes too late', () => {
+    accepting = false;
+    run(numbers());
+    expect(log).toEqual(['refuse [object AsyncGenerator]', 'settled']);
+    expect(calls.refusedReplies).toBe(1);
+  });
+
+  test('that fails is told, and has ended', async () => {
+    run(failing());
+    await microtasks();
+    expect(log).toEqual(['reply 1', 'settled', 'pull error']);
+  });
+});
+
+describe('a call that somebody waits for', () => {
+  let ended: number;
+  const callOf = (conflate?: (reply: unknown) => string): HandlerCall =>
+    new HandlerCall(() => ended++, conflate);
+
+  beforeEach(() => {
+    ended = 0;
+  });
+
+  function runCall(result: unknown, call = callOf()): void {
+    calls.run(() => result, undefined, 'event', call);
+  }
+
+  test('ends with its value, its promise, its Observable or its last value', async () => {
+    runCall('value');
+    expect(ended).toBe(1);
+    const { promise, resolve } = later();
+    runCall(promise);
+    expect(ended).toBe(1);
+    resolve('promise');
+    await microtasks();
+    expect(ended).toBe(2);
+    const subject = new Subject<unknown>();
+    runCall(subject);
+    subject.next('first');
+    expect(ended).toBe(2);
+    subject.complete();
+    expect(ended).toBe(3);
+    runCall(pulled());
+    expect(ended).toBe(3);
+    await microtasks();
+    expect(ended).toBe(4);
+    expect(log.filter((line) => line.startsWith('reply'))).toEqual([
+      'reply value',
+      'reply promise',
+      'reply first',
+      'reply pulled',
+    ]);
+  });
+
+  test('ends with its error, thrown or rejected, and where its reply is refused', async () => {
+    calls.run(
+      () => {
+        throw new Error('thrown');
+      },
+      undefined,
+      'event',
+      callOf(),
+    );
+    runCall(Promise.reject(new Error('rejected')));
+    await microtasks();
+    expect(ended).toBe(2);
+    runCall(throwError(() => new Error('in an Observable')));
+    expect(ended).toBe(3);
+    accepting = false;
+    runCall(of(1));
+    expect(ended).toBe(4);
+    expect(errors).toHaveLength(3);
+  });
+
+  test('is told before others learn that a handler has ended', () => {
+    calls.onEnded = () => log.push(`ended ${ended}`);
+    runCall('value');
+    expect(log).toEqual(['reply value', 'settled', 'ended 1']);
+  });
+
+  test('knows the key of each of its replies', () => {
+    runCall(
+      of('a', 'b'),
+      callOf((reply) => `key ${String(reply)}`),
+    );
+    expect(log).toEqual(['reply a of key a', 'reply b of key b', 'settled']);
+  });
+
+  test('whose key throws has a reply of its own', () => {
+    const broken = callOf(() => {
+      throw new Error('no key');
+    });
+    runCall('value', broken);
+    expect(log).toEqual(['error', 'reply value', 'settled']);
+  });
+
+  test('may be followed by who sends its replies', () => {
+    const seen: unknown[] = [];
+    const observer = { next: (value: unknown) => seen.push(value), error() {}, complete() {} };
+    calls.follow(of(1, 2), observer, callOf());
+    expect([seen, ended]).toEqual([[1, 2], 1]);
   });
 });

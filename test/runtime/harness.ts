@@ -1,5 +1,6 @@
 import type { CloseOutcome } from '../../src/core/outcomes.js';
 import type { RaceKind } from '../../src/core/races.js';
+import { BufferBudget } from '../../src/runtime/buffer-budget.js';
 import { ConnectionRegistry } from '../../src/runtime/connection.registry.js';
 import { encodeJson } from '../../src/runtime/json.encoder.js';
 import { LifecycleHub } from '../../src/runtime/lifecycle.hub.js';
@@ -18,6 +19,7 @@ import type { FakePeer } from '../support/fakes/fake.peer.js';
 import type { FakePort } from '../support/fakes/fake.port.js';
 import { ManualClock } from '../support/fakes/manual.clock.js';
 import { policyOf, type PolicyPart } from '../support/policy.js';
+import type { UnacknowledgedMessage } from '../../src/runtime/unacknowledged.js';
 import { createSocketPair } from '../support/fakes/socket.pair.js';
 import { TaskQueue } from '../support/fakes/task.queue.js';
 
@@ -28,6 +30,7 @@ export class Told implements LifecycleObserver {
   readonly races: { readonly kind: RaceKind; readonly detail: RaceDetail }[] = [];
   readonly outcomes: CloseOutcome[] = [];
   totals: SendTotals | undefined;
+  handedBack: readonly UnacknowledgedMessage[] = [];
   /** Called with each line, in the middle of whatever it tells of. */
   during: (line: string) => void = () => {};
 
@@ -56,6 +59,10 @@ export class Told implements LifecycleObserver {
     this.#tell('closing');
   }
 
+  unacknowledged(_connectionId: string, messages: readonly UnacknowledgedMessage[]): void {
+    this.handedBack = messages;
+  }
+
   closed(outcome: CloseOutcome, totals: SendTotals): void {
     this.outcomes.push(outcome);
     this.totals = totals;
@@ -77,6 +84,8 @@ export interface ConnectOptions {
   readonly policy?: PolicyPart;
   /** Bytes between the two ends, each way. */
   readonly kernelBuffer?: number;
+  /** Bytes that all connections together may hold for their peers. */
+  readonly maxTotalBuffered?: number;
   /** The opening handshake of the socket has not ended. */
   readonly connecting?: boolean;
   readonly encode?: Runtime['encode'];
@@ -99,6 +108,7 @@ export class Connected {
   constructor({
     policy,
     kernelBuffer = 64 * 1024,
+    maxTotalBuffered = Infinity,
     connecting = false,
     encode = encodeJson,
     observers = [],
@@ -117,6 +127,7 @@ export class Connected {
       clock: this.clock,
       observer: new LifecycleHub(this.told, ...observers),
       connections: this.connections,
+      buffers: new BufferBudget(maxTotalBuffered),
       random: () => 0.5,
       encode,
       nextId: () => String(++ids),
@@ -150,8 +161,16 @@ export class Connected {
 
   /** Messages of the peer start this handler. */
   handleBy(handler: (data: string) => unknown): void {
-    this.owner.dispatchTo((data) => {
-      this.owner.calls.run(() => handler((data as Buffer).toString()), undefined, 'event');
+    const { owner } = this;
+    const { order } = owner.policy.handlers;
+    owner.dispatchTo((data) => {
+      const run = (): unknown => handler((data as Buffer).toString());
+      if (order === 'concurrent' && owner.unhindered) owner.calls.run(run, undefined, 'event');
+      else {
+        owner.takeTurn({ order }, (data as Buffer).length, (call) => {
+          owner.calls.run(run, undefined, 'event', call);
+        });
+      }
     });
   }
 }

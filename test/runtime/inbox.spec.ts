@@ -3,16 +3,18 @@ import { Inbox } from '../../src/runtime/inbox.js';
 import { ManualClock } from '../support/fakes/manual.clock.js';
 import { createSocketPair } from '../support/fakes/socket.pair.js';
 
-function inbox() {
+const LIMIT = 100;
+
+function inbox(messagesPerSecond?: number) {
   const clock = new ManualClock();
   const { port } = createSocketPair();
   const seen: string[] = [];
-  const box = new Inbox(port, clock, 100);
+  const box = new Inbox(port, clock, messagesPerSecond);
   box.dispatcher = (data, isBinary) => {
     seen.push(`${(data as Buffer).toString()}${isBinary ? ' (binary)' : ''}`);
   };
   const keep = (...texts: string[]): void => {
-    for (const text of texts) box.keep(Buffer.from(text), false);
+    for (const text of texts) box.keep(Buffer.from(text), false, LIMIT);
   };
   return { box, clock, port, seen, keep };
 }
@@ -23,7 +25,7 @@ describe('the inbox', () => {
   test('dispatches what it kept, in order', () => {
     const { box, seen, keep } = inbox();
     keep('one');
-    box.keep(Buffer.from('two'), true);
+    box.keep(Buffer.from('two'), true, LIMIT);
     keep('three');
     expect(seen).toEqual([]);
     box.release(always);
@@ -35,9 +37,9 @@ describe('the inbox', () => {
   test('with nothing kept, release and discard only call back', () => {
     const { box, port, seen } = inbox();
     let called = 0;
-    box.callBack(() => called++);
+    box.callBack(() => called++, 0, LIMIT);
     box.release(always);
-    box.callBack(() => called++);
+    box.callBack(() => called++, 0, LIMIT);
     expect(box.discard()).toBe(0);
     expect(called).toBe(2);
     expect(seen).toEqual([]);
@@ -85,15 +87,15 @@ describe('the inbox', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test('those who wait are called back once each, in order, behind the messages', () => {
+  test('those who wait are called back once each, in order, as they came among the messages', () => {
     const { box, seen, keep } = inbox();
-    box.callBack(() => seen.push('callback one'));
+    box.callBack(() => seen.push('callback one'), 0, LIMIT);
     keep('message');
-    box.callBack(() => seen.push('callback two'));
+    box.callBack(() => seen.push('callback two'), 0, LIMIT);
     box.release(always);
     box.release(always);
     box.discard();
-    expect(seen).toEqual(['message', 'callback one', 'callback two']);
+    expect(seen).toEqual(['callback one', 'message', 'callback two']);
   });
 
   test('where a message closes, those who wait are called back all the same, and once', () => {
@@ -101,22 +103,26 @@ describe('the inbox', () => {
     let called = 0;
     box.dispatcher = () => void box.discard();
     keep('closes');
-    box.callBack(() => called++);
+    box.callBack(() => called++, 0, LIMIT);
     box.release(always);
     expect(called).toBe(1);
   });
 
-  test('one who comes to wait in a callback is not called in the same round', () => {
+  test('one who comes to wait in a callback is called behind those that wait', () => {
     const { box } = inbox();
     const called: string[] = [];
-    box.callBack(() => {
-      called.push('first');
-      box.callBack(() => called.push('second'));
-    });
+    box.callBack(
+      () => {
+        called.push('first');
+        box.callBack(() => called.push('third'), 0, LIMIT);
+        box.release(always);
+      },
+      0,
+      LIMIT,
+    );
+    box.callBack(() => called.push('second'), 0, LIMIT);
     box.release(always);
-    expect(called).toEqual(['first']);
-    box.discard();
-    expect(called).toEqual(['first', 'second']);
+    expect(called).toEqual(['first', 'second', 'third']);
   });
 
   test('without a dispatcher what was kept goes nowhere', () => {
@@ -125,5 +131,51 @@ describe('the inbox', () => {
     box.dispatcher = undefined;
     box.release(always);
     expect(box.discard()).toBe(0);
+  });
+});
+
+describe('without a rate', () => {
+  test('all may pass, unless some wait', () => {
+    const { box, keep } = inbox();
+    for (let count = 0; count < 10_000; count++) expect(box.mayPass()).toBe(true);
+    keep('one');
+    expect(box.mayPass()).toBe(false);
+    box.release(always);
+    expect(box.mayPass()).toBe(true);
+  });
+});
+
+describe('with a rate', () => {
+  test('a burst of one second may pass, and what follows waits its turn', () => {
+    const { box, clock, seen, keep } = inbox(4);
+    for (let count = 0; count < 4; count++) expect(box.mayPass()).toBe(true);
+    expect(box.mayPass()).toBe(false);
+    keep('a', 'b', 'c');
+    box.release(always);
+    expect(seen).toEqual([]);
+    clock.advance(249);
+    expect(seen).toEqual([]);
+    clock.advance(1);
+    expect(seen).toEqual(['a']);
+    clock.advance(500);
+    expect(seen).toEqual(['a', 'b', 'c']);
+    expect(clock.pendingTimers).toBe(0);
+    expect(box.mayPass()).toBe(false);
+  });
+
+  test('the first that waits is told from others', () => {
+    const { box } = inbox(1);
+    expect(box.keep(Buffer.from('a'), false, LIMIT)).toBe(true);
+    expect(box.keep(Buffer.from('b'), false, LIMIT)).toBe(false);
+  });
+
+  test('discarding leaves no timer', () => {
+    const { box, clock, keep } = inbox(1);
+    box.mayPass();
+    keep('a', 'b');
+    box.release(always);
+    expect(clock.pendingTimers).toBe(1);
+    expect(box.discard()).toBe(2);
+    expect(clock.pendingTimers).toBe(0);
   });
 });

@@ -4,7 +4,7 @@ import { LifecycleHub } from '../../src/runtime/lifecycle.hub.js';
 import type { LifecycleObserver } from '../../src/runtime/lifecycle.observer.js';
 
 const outcome = { connectionId: 'c' } as CloseOutcome;
-const sends = { accepted: 1, written: 1, acknowledged: 0, lost: 0, refused: 0 };
+const sends = { accepted: 1, written: 1, acknowledged: 0, dropped: 0, lost: 0, refused: 0 };
 
 function recorder() {
   return {
@@ -12,6 +12,7 @@ function recorder() {
     ready: jest.fn<LifecycleObserver['ready']>(),
     closing: jest.fn<LifecycleObserver['closing']>(),
     closed: jest.fn<LifecycleObserver['closed']>(),
+    unacknowledged: jest.fn<NonNullable<LifecycleObserver['unacknowledged']>>(),
     race: jest.fn<LifecycleObserver['race']>(),
   };
 }
@@ -32,6 +33,7 @@ function tellAll(hub: LifecycleHub): void {
   hub.ready('c');
   hub.closing('c');
   hub.closed(outcome, sends);
+  hub.unacknowledged('c', []);
   hub.race('stream-cut', 'c', { message: 'why' });
 }
 
@@ -48,8 +50,17 @@ describe('the hub', () => {
       expect(observer.ready.mock.calls).toEqual([['c']]);
       expect(observer.closing.mock.calls).toEqual([['c']]);
       expect(observer.closed.mock.calls).toEqual([[outcome, sends]]);
+      expect(observer.unacknowledged.mock.calls).toEqual([['c', []]]);
       expect(observer.race.mock.calls).toEqual([['stream-cut', 'c', { message: 'why' }]]);
     }
+  });
+
+  test('spares an observer that does not want to know what was not acknowledged', () => {
+    const { unacknowledged: _, ...observer } = recorder();
+    const other = recorder();
+    tellAll(new LifecycleHub(observer, other));
+    expect(other.unacknowledged).toHaveBeenCalledTimes(1);
+    expect(other.race).toHaveBeenCalledTimes(1);
   });
 
   test('a race without detail has an empty one', () => {

@@ -16,6 +16,7 @@ function outcome(over: Partial<CloseOutcome> = {}): CloseOutcome {
     requests: [],
     acknowledged: true,
     written: 0,
+    dropped: 0,
     lost: 0,
     refusedReplies: 0,
     durationMs: 0,
@@ -24,7 +25,7 @@ function outcome(over: Partial<CloseOutcome> = {}): CloseOutcome {
 }
 
 function sends(over: Partial<SendTotals> = {}): SendTotals {
-  return { accepted: 0, written: 0, acknowledged: 0, lost: 0, refused: 0, ...over };
+  return { accepted: 0, written: 0, acknowledged: 0, dropped: 0, lost: 0, refused: 0, ...over };
 }
 
 function closedAfter(...durations: number[]) {
@@ -61,7 +62,7 @@ describe('the report', () => {
     statistics.race('late-socket-event');
     statistics.closed(
       outcome({ refusedReplies: 3 }),
-      sends({ accepted: 10, written: 7, acknowledged: 5, lost: 3, refused: 1 }),
+      sends({ accepted: 12, written: 7, acknowledged: 5, dropped: 2, lost: 3, refused: 1 }),
     );
     statistics.closed(outcome({ code: 4001, initiator: 'peer', handshake: 'crossed' }), sends());
     statistics.closed(outcome({ code: 4001, initiator: 'network', handshake: 'lost' }), sends());
@@ -71,9 +72,10 @@ describe('the report', () => {
     ]);
     expect(report.connections).toEqual({ opened: 5, open: 2, closed: 3 });
     expect(report.sends).toEqual({
-      accepted: 15,
+      accepted: 17,
       written: 9,
       acknowledged: 6,
+      dropped: 2,
       lost: 3,
       refused: 3,
     });

@@ -4,17 +4,20 @@ import type { Effect } from '../../src/core/connection.effects.js';
 import type { ConnectionEvent } from '../../src/core/connection.events.js';
 import type { TimerName } from '../../src/core/connection.phases.js';
 import type { CloseOptions } from '../../src/runtime/connection.js';
-import { DEFAULT_POLICY } from '../../src/runtime/connection.policy.js';
+import {
+  DEFAULT_POLICY,
+  type ConnectionPolicyValues,
+} from '../../src/runtime/connection.policy.js';
 import { Lifecycle } from '../../src/runtime/lifecycle.js';
 import type { FakePort } from '../support/fakes/fake.port.js';
 import { ManualClock } from '../support/fakes/manual.clock.js';
 import { createSocketPair } from '../support/fakes/socket.pair.js';
 
-const POLICY = {
+const POLICY: ConnectionPolicyValues = {
   ...DEFAULT_POLICY,
   connect: { ...DEFAULT_POLICY.connect, timeout: 10_000 },
   close: { handlers: 'abort', flushTimeout: 5_000, handshakeTimeout: 4_000, maxTimeout: 30_000 },
-  handlers: { settleTimeout: 3_000 },
+  handlers: { ...DEFAULT_POLICY.handlers, settleTimeout: 3_000 },
 } as const;
 
 function request(over: Partial<CloseRequest> = {}): CloseRequest {
@@ -36,6 +39,8 @@ const macrotaskEnded = (running: boolean, unwritten: boolean): ConnectionEvent =
 class Probe extends Lifecycle {
   readonly log: string[] = [];
   readonly errors: unknown[] = [];
+  /** The phases in which it was told that nothing is accepted any more. */
+  readonly refusals: string[] = [];
   /** Called in the middle of an effect. */
   during: (effect: Effect) => void = () => {};
 
@@ -66,6 +71,10 @@ class Probe extends Lifecycle {
 
   protected override onClosing(): void {
     this.log.push(`closing in ${this.phase}`);
+  }
+
+  protected override onRefusing(): void {
+    this.refusals.push(this.phase);
   }
 
   protected override onIllegalEvent(error: unknown): void {

@@ -1,6 +1,9 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { SendOutcome } from '../../src/core/outcomes.js';
-import { Outbox } from '../../src/runtime/outbox.js';
+import type { OverflowPolicy } from '../../src/core/overflow.js';
+import { BufferBudget } from '../../src/runtime/buffer-budget.js';
+import { DEFAULT_POLICY, type SendPolicy } from '../../src/runtime/connection.policy.js';
+import { Outbox, type Acceptance } from '../../src/runtime/outbox.js';
 import type { MessageData } from '../../src/runtime/socket.port.js';
 import type { FakePeer } from '../support/fakes/fake.peer.js';
 import type { FakePort } from '../support/fakes/fake.port.js';
@@ -14,19 +17,33 @@ let io: TaskQueue;
 let port: FakePort;
 let peer: FakePeer;
 let outbox: Outbox;
+let budget: BufferBudget;
 let told: string[];
 /** What was settled, in order, by name. */
 let settled: [string, SendOutcome][];
 
-function start(kernelBuffer = 32 * KiB, highWaterMark = HIGH_WATER_MARK): void {
+function start(
+  kernelBuffer = 32 * KiB,
+  highWaterMark = HIGH_WATER_MARK,
+  policy: Partial<SendPolicy> = {},
+  limit = 1024 * 1024 * KiB,
+): void {
   io = new TaskQueue();
   ({ port, peer } = createSocketPair({ schedule: io.schedule, kernelBuffer }));
   told = [];
   settled = [];
-  outbox = new Outbox(port, highWaterMark, {
-    onProgress: () => told.push('progress'),
-    onFlushed: () => told.push('flushed'),
-  });
+  budget = new BufferBudget(limit);
+  outbox = new Outbox(
+    port,
+    { ...DEFAULT_POLICY.send, highWaterMark, maxBuffered: Infinity, ...policy },
+    budget,
+    {
+      onProgress: () => told.push('progress'),
+      onFlushed: () => told.push('flushed'),
+      onDropped: () => told.push('dropped'),
+      onRefused: (cause) => told.push(`refused: ${cause}`),
+    },
+  );
   port.listener = {
     onMessage: () => {},
     onPing: () => {},
@@ -84,14 +101,15 @@ describe('a message', () => {
   });
 
   test('needs nobody to wait for it', () => {
-    expect(outbox.accept('one')).toBe(true);
-    expect(outbox.accept('two', { acknowledge: true })).toBe(true);
+    expect(outbox.accept('one')).toBe('accepted');
+    expect(outbox.accept('two', { acknowledge: true })).toBe('accepted');
     io.run();
     expect(peer.texts).toEqual(['one', 'two']);
     expect(outbox.totals).toEqual({
       accepted: 2,
       written: 2,
       acknowledged: 2,
+      dropped: 0,
       lost: 0,
       refused: 0,
     });
@@ -123,13 +141,13 @@ describe('a message', () => {
     ['null', null],
     ['a symbol', Symbol('s')],
   ])('that is %s is not accepted, neither directly nor behind others', (_name, data) => {
-    expect(outbox.accept(data as MessageData, undefined, settle('bad'))).toBe(false);
+    expect(outbox.accept(data as MessageData, undefined, settle('bad'))).toBe('unsendable');
     expect(outbox.accepted).toBe(0);
     accept('good');
     io.run();
     congest();
     accept('waiting');
-    expect(outbox.accept(data as MessageData, undefined, settle('bad'))).toBe(false);
+    expect(outbox.accept(data as MessageData, undefined, settle('bad'))).toBe('unsendable');
     expect(outbox.accepted).toBe(3);
     peer.resume();
     io.run();
@@ -416,11 +434,20 @@ describe('acknowledgement', () => {
   });
 
   test('a ping of its own kind proves what went before it, too', () => {
-    acceptAcknowledged('one');
-    const ping = outbox.ping();
-    expect(ping).toBe(1);
+    accept('one');
+    outbox.ping();
     io.run();
-    expect(settled).toEqual([['one', { status: 'acknowledged' }]]);
+    outbox.whenAcknowledged(settle('all'));
+    expect(named('all')).toEqual([{ status: 'acknowledged' }]);
+    expect(pingsRead()).toBe(1);
+  });
+
+  test('shares the ping that is in flight with who wants one for another reason', () => {
+    acceptAcknowledged('one');
+    expect(outbox.ping()).toBeUndefined();
+    io.run();
+    expect(pingsRead()).toBe(1);
+    expect(outbox.ping()).toBe(1);
   });
 
   test('pongs that are none of ours mean nothing', () => {
@@ -594,6 +621,7 @@ describe('the end', () => {
       accepted: 4,
       written: 1,
       acknowledged: 0,
+      dropped: 0,
       lost: 3,
       refused: 0,
     });
@@ -691,5 +719,451 @@ describe('those who send in the middle of it all', () => {
       ['one', 'lost'],
       ['two', 'lost'],
     ]);
+  });
+});
+
+const limited = (
+  overflow: OverflowPolicy,
+  maxBuffered = 100,
+  policy: Partial<SendPolicy> = {},
+): void => {
+  start(100, 100, { overflow, maxBuffered, ...policy });
+  peer.pause();
+  outbox.accept('k'.repeat(98));
+  io.run();
+  outbox.accept('h'.repeat(98));
+};
+/** What a message of so many bytes comes to, after 100 that are held by the port. */
+const comesTo = (bytes: number, name = String(bytes)): Acceptance =>
+  outbox.accept('.'.repeat(bytes), undefined, settle(name));
+
+describe('past the limit', () => {
+  test.each<[OverflowPolicy, Acceptance]>([
+    ['close', 'slow-consumer'],
+    ['refuse', 'overflow'],
+    ['drop-oldest', 'overflow'],
+  ])('%s: the limit counts what the port holds, and the queue', (overflow, acceptance) => {
+    limited(overflow, 150);
+    expect(comesTo(30)).toBe('accepted');
+    expect(comesTo(20)).toBe('accepted');
+    expect(port.bufferedAmount + outbox.queuedBytes).toBe(150);
+    expect(comesTo(101)).toBe(acceptance);
+    expect(outbox.accepted).toBe(4);
+    expect(settled).toEqual([]);
+  });
+
+  test('empty messages count, so that a flood of them has a bound', () => {
+    limited('refuse', 110);
+    for (let count = 0; count < 10; count++) expect(comesTo(0)).toBe('accepted');
+    expect(comesTo(0)).toBe('overflow');
+  });
+
+  test('below the high-water mark one message may be as large as it likes', () => {
+    start(100, 100, { overflow: 'close', maxBuffered: 100 });
+    peer.pause();
+    expect(comesTo(5_000)).toBe('accepted');
+    expect(comesTo(1)).toBe('slow-consumer');
+  });
+
+  test('what can not be sent is told so, rather than to be too much', () => {
+    limited('close', 100);
+    expect(outbox.accept({} as never)).toBe('unsendable');
+  });
+
+  test('there is room again once the reader has read', () => {
+    limited('refuse', 110);
+    expect(comesTo(20)).toBe('overflow');
+    peer.resume();
+    io.run();
+    expect(comesTo(20)).toBe('accepted');
+    io.run();
+    expect(named('20')).toEqual([{ status: 'written' }]);
+  });
+});
+
+describe('dropping the oldest', () => {
+  test('drops as few as make room, in order, and tells who sent them', () => {
+    limited('drop-oldest', 130);
+    for (const name of ['a', 'b', 'c']) comesTo(10, name);
+    expect(comesTo(15, 'd')).toBe('accepted');
+    expect(settled).toEqual([
+      ['a', { status: 'dropped', cause: 'overflow' }],
+      ['b', { status: 'dropped', cause: 'overflow' }],
+    ]);
+    expect(told).toEqual(['dropped']);
+    expect(outbox.queuedBytes).toBe(25);
+    peer.resume();
+    io.run();
+    expect(peer.texts.map(({ length }) => length)).toEqual([98, 98, 10, 15]);
+    expect(outbox.totals).toMatchObject({ accepted: 6, written: 4, dropped: 2, lost: 0 });
+  });
+
+  test('those who are told may send, and come behind the message that they made room for', () => {
+    limited('drop-oldest', 120);
+    outbox.accept('old old old', undefined, () => outbox.accept('told'));
+    outbox.accept('new new new', undefined, settle('new'));
+    expect(outbox.queuedBytes).toBe(15);
+    peer.resume();
+    io.run();
+    expect(peer.texts.slice(2)).toEqual(['new new new', 'told']);
+  });
+
+  test('who waits for all to be read waits for what is left', () => {
+    limited('drop-oldest', 130);
+    comesTo(10, 'a');
+    comesTo(10, 'b');
+    outbox.whenAcknowledged(settle('all'));
+    comesTo(30, 'c');
+    expect(named('b')).toHaveLength(1);
+    expect(named('all')).toEqual([]);
+    peer.resume();
+    io.run();
+    expect(named('all')).toEqual([{ status: 'acknowledged' }]);
+  });
+
+  test('also where another that was before it is left', () => {
+    limited('drop-oldest', 130);
+    comesTo(10, 'a');
+    outbox.accept('keyed', { conflate: 'key' });
+    outbox.whenAcknowledged(settle('all'));
+    outbox.accept('newer', { conflate: 'key' });
+    peer.resume();
+    io.run();
+    expect(named('all')).toEqual([{ status: 'acknowledged' }]);
+  });
+});
+
+describe('messages of one key', () => {
+  test('are conflated while they wait: the newest is sent, in its own place', () => {
+    limited('close', 1_000);
+    for (const text of ['a1', 'b1', 'a2', 'c', 'a3']) {
+      outbox.accept(text, text === 'c' ? undefined : { conflate: text[0]! }, settle(text));
+    }
+    expect(settled).toEqual([
+      ['a1', { status: 'dropped', cause: 'conflated' }],
+      ['a2', { status: 'dropped', cause: 'conflated' }],
+    ]);
+    expect(told).toEqual([]);
+    peer.resume();
+    io.run();
+    expect(peer.texts.slice(2)).toEqual(['b1', 'c', 'a3']);
+  });
+
+  test('are not while the reader keeps up', () => {
+    start();
+    for (const text of ['a1', 'a2']) outbox.accept(text, { conflate: 'a' });
+    io.run();
+    expect(peer.texts).toEqual(['a1', 'a2']);
+  });
+
+  test('keep the older one where there is no room for the newer', () => {
+    limited('refuse', 110);
+    outbox.accept('older', { conflate: 'a' }, settle('older'));
+    expect(outbox.accept('far too large', { conflate: 'a' })).toBe('overflow');
+    expect(settled).toEqual([]);
+    expect(outbox.accept('newer 1234', { conflate: 'a' })).toBe('accepted');
+    expect(named('older')).toEqual([{ status: 'dropped', cause: 'conflated' }]);
+  });
+});
+
+describe('senders that wait', () => {
+  test('are let in, in order, once the reader has taken half of the high-water mark', () => {
+    limited('wait', 200);
+    expect(comesTo(10, 'a')).toBe('waiting');
+    expect(comesTo(10, 'b')).toBe('waiting');
+    expect(outbox.accepted).toBe(2);
+    expect(outbox.queuedBytes).toBe(20);
+    expect(outbox.accept('post', undefined, undefined, false)).toBe('overflow');
+    peer.read(60);
+    io.run();
+    expect([outbox.accepted, settled]).toEqual([2, []]);
+    peer.read(40);
+    io.run();
+    expect(outbox.accepted).toBe(4);
+    peer.resume();
+    io.run();
+    expect(settled.map(([name]) => name)).toEqual(['a', 'b']);
+    expect(outbox.totals).toMatchObject({ accepted: 4, written: 4, refused: 0 });
+  });
+
+  test('that need more than half of the limit are let in one by one', () => {
+    limited('wait', 300);
+    expect(comesTo(60, 'a')).toBe('waiting');
+    expect(comesTo(120, 'b')).toBe('waiting');
+    peer.read(100);
+    io.run();
+    expect(outbox.accepted).toBe(3);
+    peer.resume();
+    io.run();
+    expect(settled.map(([name]) => name)).toEqual(['a', 'b']);
+  });
+
+  test('past the limit are refused', () => {
+    limited('wait', 200);
+    expect(comesTo(90)).toBe('waiting');
+    expect(comesTo(11)).toBe('overflow');
+  });
+
+  test('are accepted as closing begins, and after them nobody waits', () => {
+    limited('wait', 200);
+    comesTo(40, 'a');
+    comesTo(40, 'b');
+    outbox.endPatience();
+    expect(outbox.accepted).toBe(4);
+    expect(comesTo(20, 'c')).toBe('accepted');
+    expect(comesTo(1, 'd')).toBe('overflow');
+    peer.resume();
+    io.run();
+    expect(settled.map(([name]) => name)).toEqual(['a', 'b', 'c']);
+  });
+
+  test('are refused where nothing is accepted any more, and only they', () => {
+    limited('wait', 200);
+    comesTo(10, 'a');
+    outbox.accept('unasked');
+    outbox.refuseWaiting('closing');
+    expect(settled).toEqual([['a', { status: 'refused', cause: 'closing' }]]);
+    expect(told).toEqual(['refused: closing', 'refused: closing']);
+    expect([outbox.refused, outbox.accepted, outbox.queuedBytes]).toEqual([2, 2, 0]);
+    expect(budget.used).toBe(100);
+  });
+
+  test('may give up', () => {
+    limited('wait', 200);
+    const aborter = new AbortController();
+    outbox.accept('given up', { signal: aborter.signal }, settle('given up'));
+    aborter.abort();
+    expect(settled).toEqual([['given up', { status: 'refused', cause: 'aborted' }]]);
+    expect(told).toEqual(['refused: aborted']);
+    expect(outbox.queuedBytes).toBe(0);
+  });
+});
+
+describe('room', () => {
+  let rooms: boolean[];
+  const ask = (): void => outbox.whenRoom((room) => rooms.push(room));
+  beforeEach(() => {
+    rooms = [];
+  });
+
+  test('is there at once where nothing has to wait', () => {
+    ask();
+    accept('one');
+    ask();
+    expect(rooms).toEqual([true, true]);
+  });
+
+  test('is there again below the low-water mark', () => {
+    limited('close', 1_000);
+    comesTo(60);
+    ask();
+    peer.read(60);
+    io.run();
+    peer.read(50);
+    io.run();
+    expect(rooms).toEqual([]);
+    peer.resume();
+    io.run();
+    expect(rooms).toEqual([true]);
+  });
+
+  test('comes behind those who wait to send', () => {
+    limited('wait', 200);
+    comesTo(10, 'a');
+    const accepted: number[] = [];
+    outbox.whenRoom(() => accepted.push(outbox.accepted));
+    expect(outbox.accepted).toBe(2);
+    peer.resume();
+    io.run();
+    expect(accepted).toEqual([3]);
+  });
+
+  test('is there, though control frames wait, where no message does', () => {
+    start(100, 100);
+    peer.pause();
+    for (let count = 0; count < 10; count++) port.ping(Buffer.alloc(100));
+    ask();
+    expect(rooms).toEqual([true]);
+  });
+
+  test('is asked for by nobody who did not care to be told', () => {
+    limited('close', 1_000);
+    comesTo(10);
+    outbox.whenAcknowledged();
+    outbox.whenAcknowledged(settle('all'));
+    outbox.settle('network');
+    expect(named('all')).toEqual([{ status: 'lost', cause: 'network', sent: 'no' }]);
+  });
+
+  test('comes with an acknowledgement, where nothing was ever queued', () => {
+    start(32 * KiB, 1_000, { onUnacknowledged: () => {}, maxBuffered: 1_000 });
+    peer.habits.answersPings = false;
+    comesTo(1_000, 'kept');
+    ask();
+    io.run();
+    expect(rooms).toEqual([]);
+    const [ping] = peer.frames.filter(({ type }) => type === 'ping') as { payload: Buffer }[];
+    peer.pong(ping!.payload);
+    io.run();
+    expect(rooms).toEqual([true]);
+  });
+
+  test('will not be there where nothing is accepted any more, nor at the end', () => {
+    limited('close', 1_000);
+    ask();
+    outbox.refuseWaiting('closing');
+    expect(rooms).toEqual([false]);
+    ask();
+    outbox.settle('network');
+    ask();
+    expect(rooms).toEqual([false, false, false]);
+  });
+});
+
+describe('the budget of all connections', () => {
+  test('holds what is on its way or waits, and lets it go', () => {
+    start(100, 100, { overflow: 'wait', maxBuffered: 200 });
+    peer.pause();
+    accept('a'.repeat(98), 'b'.repeat(98));
+    expect(budget.used).toBeGreaterThanOrEqual(98);
+    io.run();
+    comesTo(20);
+    comesTo(30);
+    expect(budget.used).toBe(port.bufferedAmount + 50);
+    peer.resume();
+    io.run();
+    expect(budget.used).toBe(0);
+  });
+
+  test('is let go at the end', () => {
+    limited('close', 1_000);
+    comesTo(20);
+    outbox.settle('network');
+    expect(budget.used).toBe(0);
+  });
+
+  test('once it is used up, stops those whose reader lags behind, and nobody else', () => {
+    start(100, 10_000, { overflow: 'refuse' }, 1_000);
+    budget.used = 1_000;
+    expect(comesTo(50)).toBe('accepted');
+    expect(comesTo(50)).toBe('accepted');
+    peer.pause();
+    io.run();
+    comesTo(98);
+    comesTo(98);
+    expect(port.blocked).toBe(true);
+    expect(comesTo(1)).toBe('overflow');
+    budget.used = 0;
+    expect(comesTo(1)).toBe('accepted');
+  });
+
+  test('drops the oldest for what there is no room for in all', () => {
+    start(100, 100, { overflow: 'drop-oldest' }, 1_000);
+    peer.pause();
+    accept('k'.repeat(98), 'h'.repeat(98));
+    io.run();
+    comesTo(30, 'a');
+    comesTo(30, 'b');
+    budget.used = 1_000;
+    expect(comesTo(40, 'c')).toBe('accepted');
+    expect(settled.filter(([, { status }]) => status === 'dropped').map(([name]) => name)).toEqual([
+      'a',
+      'b',
+    ]);
+  });
+});
+
+const left = (): string[] =>
+  outbox.takeUnacknowledged().map(({ data, sent }) => `${String(data).slice(0, 8)} ${sent}`);
+
+describe('what is not acknowledged', () => {
+  const keep: Partial<SendPolicy> = { onUnacknowledged: () => {} };
+
+  test('is kept and asked for, whoever sent it', () => {
+    start(32 * KiB, HIGH_WATER_MARK, keep);
+    accept('one');
+    outbox.accept('two');
+    expect(left()).toEqual(['one maybe', 'two maybe']);
+    io.run();
+    expect(pingsRead()).toBe(2);
+    expect(left()).toEqual([]);
+  });
+
+  test('is so for all by the acknowledge option, and else where it was asked for', () => {
+    start(32 * KiB, HIGH_WATER_MARK, { acknowledge: true });
+    accept('one');
+    expect(left()).toEqual(['one maybe']);
+    start();
+    accept('not asked for');
+    acceptAcknowledged('asked');
+    expect(left()).toEqual(['asked maybe']);
+  });
+
+  test('is not kept where nobody asked, on the way or in the queue', () => {
+    limited('close', 1_000);
+    accept('queued');
+    outbox.accept('asked', { acknowledge: true });
+    expect(left()).toEqual(['asked no']);
+  });
+
+  test('is handed back in order, with what has surely not left', () => {
+    limited('close', 1_000, keep);
+    accept('queued', 'too');
+    expect(left()).toEqual(['kkkkkkkk maybe', 'hhhhhhhh maybe', 'queued no', 'too no']);
+  });
+
+  test('holds no more than the limit: what follows waits until it is acknowledged', () => {
+    start(32 * KiB, HIGH_WATER_MARK, { ...keep, maxBuffered: 1_000, overflow: 'refuse' });
+    peer.habits.answersPings = false;
+    comesTo(600);
+    comesTo(400);
+    io.run();
+    expect(port.bufferedAmount).toBe(0);
+    expect(comesTo(1)).toBe('overflow');
+    expect(outbox.hasRoom).toBe(false);
+    const [ping] = peer.frames.filter(({ type }) => type === 'ping') as { payload: Buffer }[];
+    peer.pong(ping!.payload);
+    io.run();
+    expect(outbox.hasRoom).toBe(true);
+    expect(comesTo(500)).toBe('accepted');
+    expect(comesTo(100)).toBe('accepted');
+  });
+
+  test('lets those go on who waited for it', () => {
+    start(32 * KiB, HIGH_WATER_MARK, { ...keep, maxBuffered: 1_000, overflow: 'wait' });
+    peer.habits.answersPings = false;
+    comesTo(1_000, 'first');
+    const rooms: boolean[] = [];
+    outbox.whenRoom((room) => rooms.push(room));
+    expect(comesTo(100, 'waits')).toBe('waiting');
+    io.run();
+    expect([named('waits'), rooms]).toEqual([[], []]);
+    peer.habits.answersPings = true;
+    const [ping] = peer.frames.filter(({ type }) => type === 'ping') as { payload: Buffer }[];
+    peer.pong(ping!.payload);
+    io.run();
+    expect(named('waits')).toEqual([{ status: 'written' }]);
+    expect(rooms).toEqual([true]);
+  });
+
+  test('tells text from binary', () => {
+    limited('close', 1_000, keep);
+    outbox.accept(Buffer.from('b'));
+    outbox.accept(Buffer.from('t'), { binary: false });
+    expect(outbox.takeUnacknowledged().map(({ binary }) => binary)).toEqual([
+      false,
+      false,
+      true,
+      false,
+    ]);
+  });
+
+  test('a close counts what was dropped as given up, not as lost', () => {
+    limited('drop-oldest', 210, keep);
+    comesTo(10);
+    comesTo(12, 'newer');
+    expect(left()).toHaveLength(3);
+    outbox.settle('network');
+    expect(outbox.totals).toMatchObject({ accepted: 4, written: 1, dropped: 1, lost: 2 });
   });
 });

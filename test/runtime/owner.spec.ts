@@ -1,7 +1,9 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { Observable, Subject } from 'rxjs';
 import type { CloseOutcome, SendOutcome } from '../../src/core/outcomes.js';
+import type { OverflowPolicy } from '../../src/core/overflow.js';
 import type { CloseOptions } from '../../src/runtime/connection.js';
+import type { OnUnacknowledged } from '../../src/runtime/connection.policy.js';
 import type { MessageData } from '../../src/runtime/socket.port.js';
 import { connect, deferred, microtasks, type Connected, type ConnectOptions } from './harness.js';
 
@@ -55,7 +57,14 @@ describe('a new connection', () => {
     expect(owner.lastSeenAt).toBe(clock.now());
     expect(owner.state).toBe('open');
     expect(owner.request).toEqual({ url: '', ip: '', headers: {} });
-    expect(owner.totals).toEqual({ accepted: 0, written: 0, acknowledged: 0, lost: 0, refused: 0 });
+    expect(owner.totals).toEqual({
+      accepted: 0,
+      written: 0,
+      acknowledged: 0,
+      dropped: 0,
+      lost: 0,
+      refused: 0,
+    });
     expect(owner.inFlight).toBe(0);
     expect(owner.bufferedAmount).toBe(0);
     expect(clock.pendingTimers).toBe(0);
@@ -424,13 +433,14 @@ describe('closing', () => {
       requests: [{ code: 4001, reason: 'bye', at: connected.clock.now(), superseded: false }],
       acknowledged: true,
       written: 2,
+      dropped: 0,
       lost: 0,
       refusedReplies: 0,
       durationMs: 0,
     });
     expect(connected.peer.closed).toEqual({ code: 4001, reason: 'bye', wasClean: true });
     expect(told.log).toEqual(['opened', 'closing', 'closed']);
-    expect(told.totals).toEqual({ accepted: 2, written: 2, acknowledged: 2, lost: 0, refused: 0 });
+    expect(told.totals).toMatchObject({ accepted: 2, written: 2, acknowledged: 2, lost: 0 });
     expectNothingLeft(connected);
   });
 
@@ -2075,4 +2085,305 @@ describe('a server that drains', () => {
     connected.io.run();
     expect(handled).toEqual([]);
   });
+});
+
+describe('rooms', () => {
+  test('are joined and left, and can be read after the end', () => {
+    const connected = connect();
+    const { owner, runtime, told } = connected;
+    expect([...owner.rooms]).toEqual([]);
+    owner.leave('none');
+    owner.join('a', 'b', 'c');
+    owner.leave('b');
+    expect([...owner.rooms]).toEqual(['a', 'c']);
+    expect([...runtime.rooms.membersOf('a')]).toEqual([owner]);
+    owner.join('', 'd');
+    expect(told.detail('invalid-room')?.message).toContain("''");
+    void owner.close(4000);
+    owner.join('late');
+    connected.untilEnd();
+    expect([...owner.rooms]).toEqual(['a', 'c']);
+    expect(runtime.rooms.size).toBe(0);
+  });
+
+  test('of an identity change with it, and end with the connection', async () => {
+    const connected = connect();
+    const { owner, runtime } = connected;
+    await owner.identify('ann');
+    await owner.identify('ann');
+    expect([...runtime.identities.membersOf('ann')]).toEqual([owner]);
+    await owner.identify('bob');
+    expect(runtime.identities.membersOf('ann').size).toBe(0);
+    expect([...runtime.identities.membersOf('bob')]).toEqual([owner]);
+    void owner.terminate();
+    connected.untilEnd();
+    expect(runtime.identities.size).toBe(0);
+  });
+});
+
+describe('a slow consumer', () => {
+  const LIMITS = { send: { highWaterMark: 100, maxBuffered: 100 } } as const;
+
+  function congested(overflow: OverflowPolicy = 'close'): Connected {
+    const connected = connect({
+      kernelBuffer: 100,
+      policy: { send: { ...LIMITS.send, overflow }, close: { flushTimeout: 50 } },
+    });
+    connected.peer.pause();
+    for (let count = 0; count < 2; count++) void connected.owner.send('x'.repeat(98));
+    return connected;
+  }
+
+  test('is closed with 1013, and what it lost stands in the outcome', async () => {
+    const connected = congested();
+    const { owner, told } = connected;
+    const refused = owner.send('x'.repeat(98));
+    expect(await refused).toEqual({ status: 'refused', cause: 'overflow' });
+    expect(owner.state).toBe('draining');
+    connected.untilEnd();
+    expect(told.outcome).toMatchObject({
+      initiator: 'server',
+      requests: [{ code: 1013, reason: 'slow consumer' }],
+      lost: 1,
+    });
+    expect(told.log.slice(1, 3)).toEqual(['send-overflow', 'closing']);
+    expect(told.met('slow-consumer')).toBe(1);
+  });
+
+  test('is closed once, however much more is sent to it', () => {
+    const connected = congested();
+    for (let count = 0; count < 5; count++) connected.owner.post('more', 'x'.repeat(98));
+    expect(connected.told.met('slow-consumer')).toBe(1);
+    expect(connected.told.met('send-overflow')).toBe(5);
+  });
+
+  test('has its oldest messages dropped, or its senders refused, where that is the policy', () => {
+    const dropping = congested('drop-oldest');
+    expect(dropping.owner.post('more', 'x'.repeat(90))).toBe(false);
+    const small = connect({
+      kernelBuffer: 100,
+      policy: { send: { highWaterMark: 100, maxBuffered: 210, overflow: 'drop-oldest' } },
+    });
+    small.peer.pause();
+    for (let count = 0; count < 4; count++) void small.owner.send('x'.repeat(98));
+    expect(small.told.met('send-overflow')).toBe(1);
+    expect(small.owner.totals.dropped).toBe(1);
+    const waiting = congested('wait');
+    void waiting.owner.send('waits');
+    void waiting.owner.terminate();
+    expect(waiting.told.met('send-after-close')).toBe(1);
+  });
+
+  test('leaves room to who waits for it', async () => {
+    const connected = congested('refuse');
+    const { owner, peer, io } = connected;
+    const { room } = owner;
+    expect(room).toBeInstanceOf(Promise);
+    peer.resume();
+    io.run();
+    expect(await room).toBe(true);
+    expect(owner.room).toBe(true);
+    expect(await owner.writable()).toBe(true);
+  });
+
+  test('may have what waits as closing begins', async () => {
+    const connected = connect({
+      kernelBuffer: 100,
+      policy: { send: { highWaterMark: 100, maxBuffered: 200, overflow: 'wait' } },
+    });
+    const { owner, peer } = connected;
+    peer.pause();
+    for (let count = 0; count < 2; count++) void owner.send('x'.repeat(98));
+    const waits = owner.send('waits');
+    void owner.close(4000);
+    peer.resume();
+    connected.untilEnd();
+    expect(await waits).toEqual({ status: 'written' });
+    expect(peer.texts.at(-1)).toBe('waits');
+  });
+});
+
+function kept(onUnacknowledged: OnUnacknowledged): Connected {
+  const connected = connect({ policy: { send: { onUnacknowledged } } });
+  connected.peer.habits.answersPings = false;
+  connected.owner.post('a');
+  void connected.owner.terminate();
+  return connected;
+}
+
+describe('what is not acknowledged', () => {
+  test('is handed back, and a drain waits for who takes it', async () => {
+    const taken = deferred();
+    const seen: unknown[] = [];
+    const connected = kept(async (connection, messages) => {
+      seen.push(connection, messages);
+      await taken.promise;
+    });
+    connected.untilEnd();
+    expect(connected.runtime.hooks.names).toBe('send.onUnacknowledged');
+    await microtasks();
+    expect(seen[0]).toBe(connected.owner);
+    expect(seen[1]).toEqual([{ data: '{"event":"a"}', binary: false, sent: 'maybe' }]);
+    expect(connected.told.handedBack).toBe(seen[1]);
+    taken.resolve();
+    await microtasks();
+    expect(connected.runtime.hooks.running).toBe(0);
+  });
+
+  test.each([
+    [
+      'throws',
+      () => {
+        throw new Error('full');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('full'))],
+  ])('is told where who takes it %s', async (_how, hook) => {
+    const connected = kept(hook);
+    connected.untilEnd();
+    await microtasks();
+    expect(connected.told.detail('hook-rejection')).toMatchObject({
+      message: expect.stringContaining('onUnacknowledged'),
+      error: new Error('full'),
+    });
+    expect(connected.runtime.hooks.running).toBe(0);
+  });
+
+  test('is told without a hook, too, where it was asked for', () => {
+    const connected = connect();
+    connected.peer.habits.answersPings = false;
+    void connected.owner.send('asked', { acknowledge: true });
+    void connected.owner.terminate();
+    connected.untilEnd();
+    expect(connected.told.handedBack).toHaveLength(1);
+  });
+});
+
+describe('turns', () => {
+  const SERIAL = { order: 'serial' } as const;
+
+  test('are taken one by one, and given up as closing begins', () => {
+    const connected = connect();
+    const { owner, told } = connected;
+    const started: string[] = [];
+    const take = (name: string): void =>
+      owner.takeTurn(SERIAL, 10, (call) => {
+        started.push(name);
+        owner.calls.run(() => (name === 'a' ? new Promise(() => {}) : name), undefined, 'e', call);
+      });
+    expect(owner.unhindered).toBe(true);
+    for (const name of ['a', 'b', 'c']) take(name);
+    expect(started).toEqual(['a']);
+    expect(owner.unhindered).toBe(false);
+    void owner.close(4000);
+    expect(told.met('message-after-close')).toBe(2);
+    connected.untilEnd();
+    expect(started).toEqual(['a']);
+  });
+
+  test('go on as handlers end', async () => {
+    const { owner } = connect();
+    const started: string[] = [];
+    for (const name of ['a', 'b']) {
+      owner.takeTurn(SERIAL, 10, (call) => {
+        started.push(name);
+        owner.calls.run(() => Promise.resolve(), undefined, 'e', call);
+      });
+    }
+    await microtasks();
+    expect(started).toEqual(['a', 'b']);
+  });
+
+  test('are refused while the server drains', () => {
+    const { owner, told } = connect();
+    for (let count = 0; count < 3; count++) {
+      owner.takeTurn(SERIAL, 10, (call) => {
+        owner.calls.run(() => new Promise(() => {}), undefined, 'e', call);
+      });
+    }
+    owner.stopDispatch();
+    expect(told.met('message-while-draining')).toBe(2);
+  });
+
+  test('past the bytes that may wait are told, and the socket is paused', () => {
+    const { owner, told, port } = connect({
+      policy: { handlers: { maxInFlight: 1, maxQueuedBytes: 10 } },
+    });
+    const never = (): void =>
+      owner.takeTurn({ order: 'concurrent' }, 6, (call) => {
+        owner.calls.run(() => new Promise(() => {}), undefined, 'e', call);
+      });
+    for (let count = 0; count < 3; count++) never();
+    expect(told.met('handlers-saturated')).toBe(1);
+    expect(port.paused).toBe(true);
+  });
+});
+
+describe('a rate', () => {
+  test('lets a burst pass, and the rest in its time', () => {
+    const connected = connect({ policy: { limits: { messagesPerSecond: 2 } } });
+    const { owner, peer, clock, io, told } = connected;
+    const seen: string[] = [];
+    connected.handleBy((text) => void seen.push(text));
+    for (const text of ['a', 'b', 'c', 'd']) peer.send(text);
+    io.run();
+    expect(seen).toEqual(['a', 'b']);
+    clock.advance(500);
+    expect(seen).toEqual(['a', 'b', 'c']);
+    clock.advance(500);
+    expect(seen).toEqual(['a', 'b', 'c', 'd']);
+    expect(told.met('rate-limited')).toBe(1);
+    void owner.terminate();
+  });
+
+  test('holds for those who are called back, too', () => {
+    const { owner, clock, told } = connect({ policy: { limits: { messagesPerSecond: 1 } } });
+    const called: number[] = [];
+    for (const n of [1, 2, 3]) owner.whenReady(() => called.push(n), 10);
+    expect(called).toEqual([1]);
+    clock.advance(1_000);
+    expect(called).toEqual([1, 2]);
+    void owner.terminate();
+    expect(called).toEqual([1, 2, 3]);
+    owner.whenReady(() => called.push(4));
+    expect(called).toEqual([1, 2, 3, 4]);
+    expect(told.met('rate-limited')).toBe(1);
+  });
+});
+
+async function* failing(): AsyncGenerator {
+  yield 1;
+  throw new Error('an internal detail');
+}
+
+test('the source of a handler that fails is told to the client', async () => {
+  const connected = connect();
+  const { owner, io, peer, told } = connected;
+  owner.calls.run(() => failing(), undefined, 'event');
+  await microtasks();
+  io.run();
+  expect(peer.texts).toEqual([
+    '1',
+    '{"event":"exception","data":{"status":"error","message":"Internal server error"}}',
+  ]);
+  expect(told.met('handler-error')).toBe(1);
+  void owner.terminate();
+  owner.onPullError(new Error('late'));
+  expect(told.met('handler-error')).toBe(2);
+});
+
+test('who pulls for long leaves the event loop to others', () => {
+  const { owner, clock } = connect();
+  let called = false;
+  owner.afterMacrotask(() => (called = true));
+  clock.endMacrotask();
+  expect(called).toBe(true);
+});
+
+test('a ping that is in flight is not sent again by the heartbeat', () => {
+  const { owner, io, peer } = connect();
+  void owner.send('a', { acknowledge: true });
+  owner.beat();
+  io.run();
+  expect(peer.frames.filter(({ type }) => type === 'ping')).toHaveLength(1);
 });

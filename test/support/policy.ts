@@ -16,6 +16,7 @@ export function policyOf(part: PolicyPart = {}): ConnectionPolicyValues {
     send: { ...DEFAULT_POLICY.send, ...part.send },
     close: { ...DEFAULT_POLICY.close, ...part.close },
     handlers: { ...DEFAULT_POLICY.handlers, ...part.handlers },
+    limits: { ...part.limits },
     heartbeat: part.heartbeat ?? false,
     session: { ...DEFAULT_POLICY.session, ...part.session },
   };

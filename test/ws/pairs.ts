@@ -70,6 +70,11 @@ export interface PairOptions {
   readonly policy?: PolicyPart;
 }
 
+/** What ws documents knows of no limit. */
+export function withoutLimit(policy: PolicyPart = {}): PolicyPart {
+  return { ...policy, send: { maxBuffered: Infinity, ...policy.send } };
+}
+
 /** A server on the network, closed after the test. */
 export async function listening(
   copy: WsCopy,
@@ -95,7 +100,7 @@ export function connect(url: string, options: object = {}): WebSocket {
 /** A server socket with an owner, and its client. */
 export async function ownedPair(copy: WsCopy, options: PairOptions = {}): Promise<OwnedPair> {
   const runtime = testRuntime();
-  const policy = policyOf(options.policy);
+  const policy = policyOf(withoutLimit(options.policy));
   const { server, url } = await listening(copy, {
     ...options.server,
     WebSocket: ownedWebSocketClass(copy.WebSocket),

@@ -9,7 +9,7 @@ import { afterTest } from '../support/cleanup.js';
 import { nextMacrotask, Tally, within } from '../support/waiting.js';
 import { describeDocumentedContract } from './documented.contract.js';
 import { policyOf } from '../support/policy.js';
-import { LOWEST, listening, NEWEST, testRuntime, type WsCopy } from './pairs.js';
+import { LOWEST, listening, NEWEST, testRuntime, type WsCopy, withoutLimit } from './pairs.js';
 
 /** A client made with one copy of ws, and its end at a server made with the newest. */
 async function client(copy: WsCopy, serverOptions = {}, clientOptions = {}) {
@@ -39,7 +39,7 @@ for (const copy of [NEWEST, LOWEST]) {
       const ends = await openClient(copy, { perMessageDeflate }, { autoPong, perMessageDeflate });
       // Their own listener for errors is not the contract's.
       ends.socket.removeAllListeners('error');
-      track(ends.socket, testRuntime(), policyOf());
+      track(ends.socket, testRuntime(), policyOf(withoutLimit()));
       return ends;
     },
   });

@@ -12,6 +12,7 @@ function isListed({ event, from }: Happening): boolean {
     case 'closeRequested':
       return phase !== 'closed';
     case 'rejected':
+    case 'overflowed':
     case 'readyTimeout':
       return live;
     case 'protocolFailed':

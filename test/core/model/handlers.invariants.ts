@@ -65,6 +65,10 @@ export const HANDLER_TURNS: readonly TurnInvariant[] = [
   },
   {
     name: 'G8 a reply of a handler that may finish is accepted',
-    holds: ({ attempt, before }) => attempt?.by !== 'reply' || attempt.accepted || before.aborted,
+    holds: ({ attempt, before }) =>
+      attempt?.by !== 'reply' ||
+      attempt.cause === undefined ||
+      before.aborted ||
+      attempt.cause === 'overflow',
   },
 ];

@@ -3,10 +3,17 @@ import { CLOSE_ENDS, CLOSE_EVENTS } from './close.invariants.js';
 import { HANDLER_EVENTS, HANDLER_STATES, HANDLER_TURNS } from './handlers.invariants.js';
 import { ORDER_STATES } from './order.invariants.js';
 import { RACE_EVENTS } from './races.invariants.js';
+import { ROOM_STATES, ROOM_TURNS } from './room.invariants.js';
 import { SEND_ENDS, SEND_EVENTS, SEND_STATES, SEND_TURNS } from './sends.invariants.js';
 import type { Turn } from './turn.record.js';
 
-const STATES = [...ORDER_STATES, ...SEND_STATES, ...HANDLER_STATES, ...BOUND_STATES];
+const STATES = [
+  ...ORDER_STATES,
+  ...SEND_STATES,
+  ...ROOM_STATES,
+  ...HANDLER_STATES,
+  ...BOUND_STATES,
+];
 const EVENTS = [
   ...SEND_EVENTS,
   ...CLOSE_EVENTS,
@@ -14,7 +21,7 @@ const EVENTS = [
   ...BOUND_EVENTS,
   ...RACE_EVENTS,
 ];
-const TURNS = [...SEND_TURNS, ...HANDLER_TURNS];
+const TURNS = [...SEND_TURNS, ...ROOM_TURNS, ...HANDLER_TURNS];
 const ENDS = [...SEND_ENDS, ...CLOSE_ENDS];
 
 /** The name of the first invariant that the state after a turn breaks. */

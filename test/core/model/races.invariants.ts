@@ -10,7 +10,7 @@ function raceOf({ event, from, to }: Happening): RaceKind | undefined {
   const ended = from.phase === 'closing.end' || from.phase === 'closing.terminate';
   if (from.phase === 'closed') {
     const calls = ['closeRequested', 'terminateRequested', 'ready', 'rejected'];
-    const own = [...calls, 'macrotaskEnded', 'handlersSettled'];
+    const own = [...calls, 'overflowed', 'macrotaskEnded', 'handlersSettled'];
     return own.includes(event.type) ? undefined : 'late-socket-event';
   }
   switch (event.type) {
@@ -22,6 +22,8 @@ function raceOf({ event, from, to }: Happening): RaceKind | undefined {
       return ended ? undefined : 'protocol-error';
     case 'peerLost':
       return 'peer-lost';
+    case 'overflowed':
+      return LIVE.includes(from.phase) ? 'slow-consumer' : undefined;
     case 'readyTimeout':
       return 'ready-timeout';
     case 'settleTimeout':

@@ -1,6 +1,7 @@
 import { decidingRequest, type CloseRequest } from '../../../src/core/close-request.js';
 import { PHASE_FACTS, type Phase } from '../../../src/core/connection.phases.js';
 import { GUARDS, TABLE, type Guards } from '../../../src/core/connection.table.js';
+import { admissionOf } from '../../../src/core/overflow.js';
 import { transitionOf } from '../../../src/core/connection.transition.js';
 import type { Alteration } from './alteration.types.js';
 import { CORE, type Core } from './core.parts.js';
@@ -260,5 +261,32 @@ export const RULE_ALTERATIONS: readonly Alteration[] = [
     'the cause of a refusal is always the close',
     { refusalCause: () => 'closing' },
     'G3 a refusal says who began to close',
+  ),
+
+  judged(
+    'there is always room',
+    { admissionOf: () => 'queue' },
+    'G11 no more waits than there is room for, but for one message',
+  ),
+  judged(
+    'who waits for room is overtaken',
+    {
+      admissionOf: (policy, bytes, state, patient) =>
+        admissionOf(
+          policy,
+          bytes,
+          { ...state, handed: state.handed + state.waiting, waiting: 0 },
+          patient,
+        ),
+    },
+    'G2 nobody overtakes those who wait for room',
+  ),
+  judged(
+    'a slow consumer is only refused',
+    {
+      admissionOf: (policy, ...rest) =>
+        admissionOf(policy === 'close' ? 'refuse' : policy, ...rest),
+    },
+    'G11 a slow consumer is closed, where that is the policy',
   ),
 ];

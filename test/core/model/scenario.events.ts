@@ -22,13 +22,14 @@ export const INSISTENT = closer(1000, 50, 'abort', 'insistent');
 export const PEER_FRAME: CloseFrame = { code: 3999, reason: 'the peer leaves' };
 
 /** Handlers are to be aborted in all three cases, whatever the request says. */
-const requestOf = (code: number, precedence: number) =>
-  closer(code, precedence, 'finish', '').request;
+const requestOf = (code: number, precedence: number, reason = '') =>
+  closer(code, precedence, 'finish', reason).request;
 
 export const EVENTS = {
   ready: { type: 'ready' },
   rejected: { type: 'rejected', request: requestOf(1008, 40) },
   readyTimeout: { type: 'readyTimeout', request: requestOf(1013, 20) },
+  overflowed: { type: 'overflowed', request: requestOf(1013, 20, 'slow consumer') },
   terminateRequested: { type: 'terminateRequested' },
   protocolFailed: { type: 'protocolFailed', request: requestOf(1002, 40) },
   peerClosed: { type: 'peerClosed', frame: PEER_FRAME },

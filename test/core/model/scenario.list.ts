@@ -1,4 +1,5 @@
 import type { EventOf } from '../../../src/core/connection.events.js';
+import type { OverflowPolicy } from '../../../src/core/overflow.js';
 import {
   GOING_AWAY,
   GOODBYE,
@@ -20,6 +21,11 @@ export interface Scenario {
   readonly messages: number;
   readonly closers: readonly EventOf<'closeRequested'>[];
   readonly terminate: boolean;
+  /** How many messages there is room for, where it is limited, and what becomes of others. */
+  readonly limit?: number;
+  readonly overflow: OverflowPolicy;
+  /** A message may take the place of the newest that waits. */
+  readonly conflates: boolean;
   /** One handler runs at a time; other messages wait for it. */
   readonly serial: boolean;
   /** A handler sends something from its abort signal's listener. */
@@ -43,6 +49,8 @@ const NOTHING: Omit<Scenario, 'name'> = {
   messages: 0,
   closers: [],
   terminate: false,
+  overflow: 'refuse',
+  conflates: false,
   serial: false,
   lastWords: false,
   peer: {},
@@ -116,6 +124,36 @@ export const SKETCHES: readonly Scenario[] = [
     closers: [GOING_AWAY],
     peer: { closes: true },
   }),
+  scenario('a slow consumer', {
+    start: 'connecting',
+    hook: true,
+    pushes: 2,
+    messages: 1,
+    limit: 1,
+    overflow: 'close',
+    terminate: true,
+  }),
+  scenario('a slow consumer whose handler may finish', {
+    pushes: 2,
+    messages: 1,
+    limit: 1,
+    overflow: 'close',
+    closers: [GOING_AWAY],
+  }),
+  scenario('messages that are dropped or conflated', {
+    pushes: 3,
+    limit: 2,
+    overflow: 'drop-oldest',
+    conflates: true,
+    closers: [GOING_AWAY],
+  }),
+  scenario('senders that wait for room', {
+    pushes: 3,
+    messages: 1,
+    limit: 2,
+    overflow: 'wait',
+    closers: [GOODBYE],
+  }),
 ];
 
 /** Larger ones, in which what takes more parties to go wrong would show. */
@@ -174,5 +212,33 @@ export const SCENARIOS: readonly Scenario[] = [
     pushes: 1,
     closers: [GOING_AWAY],
     peer: { closes: true, breaks: true, ends: true },
+  }),
+  scenario('a slow consumer, and every way in which it leaves', {
+    pushes: 2,
+    messages: 1,
+    limit: 1,
+    overflow: 'close',
+    closers: [GOING_AWAY],
+    terminate: true,
+    peer: { closes: true, breaks: true, ends: true },
+  }),
+  scenario('senders that wait for room, a handler, and a ping', {
+    pushes: 3,
+    pings: 1,
+    messages: 1,
+    limit: 2,
+    overflow: 'wait',
+    closers: [GOING_AWAY],
+    peer: { closes: true },
+  }),
+  scenario('messages that are dropped or conflated, and a ping', {
+    pushes: 3,
+    pings: 1,
+    limit: 2,
+    overflow: 'drop-oldest',
+    conflates: true,
+    closers: [GOODBYE],
+    terminate: true,
+    peer: { closes: true, ends: true },
   }),
 ];

@@ -1,6 +1,6 @@
 import type { LossCause } from '../../../src/core/outcomes.js';
 import type { EventInvariant, StateInvariant, TurnInvariant } from './invariant.types.js';
-import { messagesIn, readByPeer, type World } from './world.state.js';
+import { isLive, messagesIn, readByPeer, type World } from './world.state.js';
 
 function trueLossCause({ destruction, peerCloseRead }: World): LossCause {
   return destruction ?? (peerCloseRead ? 'peer-closed' : 'network');
@@ -12,6 +12,15 @@ export const SEND_STATES: readonly StateInvariant[] = [
     name: 'G3 what is acknowledged was read by the peer before it closed',
     holds: (world) => world.acknowledged <= readByPeer(world),
   },
+  {
+    name: 'G3 nobody waits for room once closing has begun',
+    holds: (world) => world.room === 0 || isLive(world),
+  },
+  {
+    name: 'G3 what was dropped is not sent',
+    holds: ({ stream, queued, dropped }) =>
+      !Array.from(dropped).some((item) => (stream + queued).includes(item)),
+  },
 ];
 
 /** G3, of every event. */
@@ -21,7 +30,7 @@ export const SEND_EVENTS: readonly EventInvariant[] = [
     holds: ({ event, from }, { after }) =>
       event.type !== 'closePong' ||
       from.phase === 'closing.terminate' ||
-      after.acknowledged === after.accepted,
+      after.acknowledged === after.accepted - after.dropped.length,
   },
 ];
 
@@ -34,7 +43,8 @@ export const SEND_TURNS: readonly TurnInvariant[] = [
   {
     name: 'G3 a refusal says who began to close',
     holds: ({ attempt, after: { began, machine } }) => {
-      if (!attempt || attempt.accepted) return true;
+      if (!attempt || attempt.accepted || attempt.waits || attempt.cause === 'overflow')
+        return true;
       if (began !== 'server') return attempt.cause === 'peer-closed';
       return attempt.cause === (machine.phase === 'closed' ? 'closed' : 'closing');
     },
@@ -44,8 +54,9 @@ export const SEND_TURNS: readonly TurnInvariant[] = [
 /** G3, at the end. */
 export const SEND_ENDS: readonly TurnInvariant[] = [
   {
-    name: 'G3 what was accepted is either kept, and lost unsent, or was given to the socket',
-    holds: ({ after }) => messagesIn(after.stream) + messagesIn(after.queued) === after.accepted,
+    name: 'G3 what was accepted is kept, and lost unsent, or dropped, or was given to the socket',
+    holds: ({ after: { stream, queued, dropped, accepted } }) =>
+      messagesIn(stream) + messagesIn(queued) + dropped.length === accepted,
   },
   {
     name: 'G3 the cause of a loss is the true one',

@@ -2,7 +2,7 @@ import { EVENTS, macrotaskEnded, settleTimeout } from './scenario.events.js';
 import type { Core } from './core.parts.js';
 import type { Moves, Take } from './moves.types.js';
 import type { Turn } from './turn.record.js';
-import { isLive, type World } from './world.state.js';
+import { isLive, isMessage, type World } from './world.state.js';
 
 const isOver = ({ machine }: World): boolean => machine.phase === 'closed';
 
@@ -25,7 +25,21 @@ const callMoves: Moves = (world, take) => {
   if (world.pushesLeft > 0) {
     take('choice', 'a service sends', (turn) => {
       turn.send('push');
-      if (turn.attempt?.accepted) turn.after.pushesLeft--;
+      if (turn.attempt?.accepted || turn.attempt?.waits) turn.after.pushesLeft--;
+    });
+    const newest = world.queued.length - 1;
+    if (world.scenario.conflates && isMessage(world.queued[newest] ?? '')) {
+      take('choice', 'a service sends what takes the place of the newest', (turn) => {
+        const { accepts } = turn.core.facts[turn.after.machine.phase];
+        if (accepts) turn.drop(newest);
+        turn.send('push');
+        if (turn.attempt?.accepted) turn.after.pushesLeft--;
+      });
+    }
+  }
+  if (world.scenario.overflow === 'close' && !isLive(world)) {
+    take('choice', 'a send that came before something else is told to be too much', (turn) => {
+      turn.report(EVENTS.overflowed);
     });
   }
   if (world.pingsLeft > 0 && isLive(world)) {

@@ -18,7 +18,19 @@ function finishWrite(turn: Turn): void {
   if (isMessage(item) && !turn.unwritten) turn.report(EVENTS.flushed);
 }
 
+/** Whoever waits for room is let in once less than half of it is taken. */
+const roomMoves: Moves = (world, take) => {
+  const { room, queued, stream, written, scenario } = world;
+  const held = messagesIn(queued) + messagesIn(stream.slice(written));
+  if (room === 0 || held > (scenario.limit ?? Infinity) / 2) return;
+  take('write', 'a sender that waited is let in', (turn) => {
+    turn.after.room--;
+    turn.accept();
+  });
+};
+
 const writeMoves: Moves = (world, take) => {
+  roomMoves(world, take);
   if (world.queued !== '' && !world.ended) {
     take('write', 'the socket takes a message', handOver);
   }

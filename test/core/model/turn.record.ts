@@ -2,8 +2,10 @@ import type { ConnectionContext, Initiator } from '../../../src/core/connection.
 import type { Effect } from '../../../src/core/connection.effects.js';
 import type { ConnectionEvent, EventOf, EventType } from '../../../src/core/connection.events.js';
 import type { RefusalCause } from '../../../src/core/outcomes.js';
+import type { Admission, BufferState } from '../../../src/core/overflow.js';
 import type { Core } from './core.parts.js';
-import { isLive, isUnwritten, type World } from './world.state.js';
+import { EVENTS } from './scenario.events.js';
+import { isLive, isUnwritten, messagesIn, type World } from './world.state.js';
 
 /** One event that the machine took. */
 export interface Happening {
@@ -20,12 +22,15 @@ export interface Happening {
 export interface Attempt {
   readonly by: 'push' | 'reply';
   readonly accepted: boolean;
+  /** It is accepted, or refused, later. */
+  readonly waits: boolean;
   readonly cause: RefusalCause | undefined;
 }
 
 const BEGINNERS: Partial<Record<EventType, Initiator>> = {
   closeRequested: 'server',
   rejected: 'server',
+  overflowed: 'server',
   readyTimeout: 'server',
   protocolFailed: 'server',
   terminateRequested: 'server',
@@ -41,6 +46,7 @@ function asksToAbort(event: ConnectionEvent, live: boolean): boolean {
       return event.request.handlers === 'abort';
     // A hook that fails after closing has begun may fail because of it.
     case 'rejected':
+    case 'overflowed':
       return live;
     default:
       return event.type in BEGINNERS;
@@ -72,6 +78,9 @@ export class Turn {
     const live = isLive(world);
     const { context: to, effects } = this.core.transition(from, event);
     world.machine = to;
+    // Whoever waits for room is let in as closing begins, or told that there will be none.
+    if (!this.core.facts[to.phase].accepts) world.room = 0;
+    else if (!isLive(world)) for (; world.room > 0; world.room--) this.accept();
     if (from.phase !== 'closed') {
       world.began ??= BEGINNERS[event.type];
       world.mustAbort ||= asksToAbort(event, live);
@@ -100,10 +109,51 @@ export class Turn {
 
   send(by: Attempt['by']): void {
     const world = this.after;
-    const accepted = this.core.facts[world.machine.phase].accepts;
-    const cause = accepted ? undefined : this.core.refusalCause(world.machine);
-    this.attempt = { by, accepted, cause };
-    if (accepted) world.queued += String(++world.accepted);
+    if (!this.core.facts[world.machine.phase].accepts) {
+      const cause = this.core.refusalCause(world.machine);
+      this.attempt = { by, accepted: false, waits: false, cause };
+      return;
+    }
+    const admission = this.#admit(by);
+    const accepted = admission === 'queue' || admission === 'drop-oldest';
+    const waits = admission === 'wait';
+    const cause = accepted || waits ? undefined : 'overflow';
+    this.attempt = { by, accepted, waits, cause };
+    if (accepted) this.accept();
+    else if (waits) world.room++;
+    else if (admission === 'close') this.report(EVENTS.overflowed);
+  }
+
+  accept(): void {
+    this.after.queued += String(++this.after.accepted);
+  }
+
+  /** One that waits in the queue is given up. */
+  drop(index: number): void {
+    const world = this.after;
+    world.dropped += world.queued[index]!;
+    world.queued = world.queued.slice(0, index) + world.queued.slice(index + 1);
+  }
+
+  /** As the runtime does; every message counts as one byte. */
+  #admit(by: Attempt['by']): Admission {
+    const world = this.after;
+    const { limit, overflow } = world.scenario;
+    const state = (): BufferState => ({
+      handed: messagesIn(world.stream.slice(world.written)),
+      queued: messagesIn(world.queued),
+      waiting: world.room,
+      limit: limit ?? Infinity,
+    });
+    const { handed, queued, waiting } = state();
+    if (handed + queued + waiting === 0) return 'queue';
+    const decide = (): Admission =>
+      this.core.admissionOf(overflow, 1, state(), by === 'push' && isLive(world));
+    const admission = decide();
+    // Pings have no part in it, and the first message may stand behind some.
+    const first = (): number => world.queued.search(/[1-9]/);
+    while (decide() === 'drop-oldest') this.drop(first());
+    return admission;
   }
 
   start(message: 'waiting' | 'new'): void {
@@ -152,7 +202,7 @@ export class Turn {
         world.destroyed = true;
         break;
       case 'acknowledge':
-        world.acknowledged = world.accepted;
+        world.acknowledged = messagesIn(world.stream);
         break;
       case 'settle':
         world.settled++;

@@ -30,6 +30,7 @@ function afterTheEnd(world: World): World {
   return {
     ...world,
     queued: '',
+    dropped: '',
     stream: '',
     accepted: 0,
     written: 0,
@@ -93,5 +94,5 @@ export function keyOf(world: World, machine: number): string {
     world.pushesLeft * 1024 + world.pingsLeft * 256 + world.messagesLeft * 16 + world.breaksLeft,
     world.terminatesLeft * 256 + world.closersLeft,
   );
-  return `${counts}${world.queued}|${world.stream}|${world.inbound}`;
+  return `${counts}${world.room}${world.dropped}|${world.queued}|${world.stream}|${world.inbound}`;
 }

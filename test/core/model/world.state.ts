@@ -26,6 +26,10 @@ export interface World {
   stream: string;
   written: number;
   accepted: number;
+  /** Those that were accepted and given up, as in `stream`. */
+  dropped: string;
+  /** Senders that wait until theirs is accepted. */
+  room: number;
   acknowledged: number;
   ended: boolean;
   destroyed: boolean;
@@ -84,6 +88,8 @@ export function firstWorld(scenario: Scenario): World {
     stream: '',
     written: 0,
     accepted: 0,
+    dropped: '',
+    room: 0,
     acknowledged: 0,
     ended: false,
     destroyed: false,

@@ -11,7 +11,10 @@ describeDocumentedContract('the sockets of a gateway', {
   open: async (options: ServerOptions = {}) => {
     class Gateway extends Reception {}
     WebSocketGateway(options)(Gateway);
-    const app = await startApp({ gateways: [Gateway] });
+    const app = await startApp({
+      gateways: [Gateway],
+      options: { send: { maxBuffered: Infinity } },
+    });
     const { socket: peer } = await WsClient.connect(app.url());
     const socket = await app.gateway(Gateway).socket();
     return { socket, peer };

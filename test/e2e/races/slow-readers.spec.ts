@@ -6,20 +6,25 @@ import { race } from '../../support/race.js';
 import { Reception } from '../../support/reception.js';
 import { nextMacrotask, Tally } from '../../support/waiting.js';
 
-const TIMEOUT_MS = 300;
+const TIMEOUT_MS = 500;
 
 /** ws's own close timeout, which alone bounds a close on the stock stack. */
 @WebSocketGateway({ closeTimeout: TIMEOUT_MS })
 class Feed extends Reception {}
 
-const TIMEOUTS = { close: { flushTimeout: TIMEOUT_MS, handshakeTimeout: TIMEOUT_MS } };
+/** A slow reader is waited for, however much it has to read. */
+const PATIENT = { send: { maxBuffered: Infinity } };
+const TIMEOUTS = {
+  ...PATIENT,
+  close: { flushTimeout: TIMEOUT_MS, handshakeTimeout: TIMEOUT_MS },
+};
 
 /** More than the kernel takes for a reader that does not read. */
 const TOTAL_BYTES = 16 * 1024 * 1024;
 const MESSAGE = 'x'.repeat(64 * 1024);
 const MESSAGES = TOTAL_BYTES / MESSAGE.length;
-/** Takes more than a second for all of it. */
-const PACE = { bytes: 256 * 1024, everyMs: 20 };
+/** Takes several timeouts for all of it. */
+const PACE = { bytes: 256 * 1024, everyMs: 40 };
 
 /** As a handler does that computes for too long. */
 function blockEventLoop(ms: number): void {
@@ -73,7 +78,7 @@ race(
   async () => {
     const app = await startApp({
       gateways: [Feed],
-      options: { close: { flushTimeout: 2 * TIMEOUT_MS, handshakeTimeout: 5_000 } },
+      options: { ...PATIENT, close: { flushTimeout: 2 * TIMEOUT_MS, handshakeTimeout: 5_000 } },
     });
     const peer = await RawPeer.connect(app.url());
     const socket = await app.gateway(Feed).socket();
@@ -125,7 +130,7 @@ race(
   'no callback of send() reports success for a message that terminate() has lost',
   { guarantee: 'G3', stock: 'fails' },
   async () => {
-    const app = await startApp({ gateways: [Feed] });
+    const app = await startApp({ gateways: [Feed], options: PATIENT });
     for (let round = 0; round < 5; round++) {
       // A pong to a socket that is gone would make the kernel drop what it holds for the peer.
       const peer = await RawPeer.connect(app.url(), { answersPings: false });

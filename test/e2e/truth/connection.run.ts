@@ -8,15 +8,16 @@ import type {
 import type { ClosingCall } from './connection.record.js';
 import { answerTo, type AnswersHost } from './handler.answers.js';
 import { MessageSender, type SenderHost } from './message.sender.js';
-import type {
-  Ask,
-  Caller,
-  CloseAct,
-  ConnectionPlan,
-  MessageSize,
-  Party,
-  PartyStart,
-  ServerAct,
+import {
+  isLimited,
+  type Ask,
+  type Caller,
+  type CloseAct,
+  type ConnectionPlan,
+  type MessageSize,
+  type Party,
+  type PartyStart,
+  type ServerAct,
 } from './schedule.types.js';
 import { Latch, pauseFor } from './turns.js';
 
@@ -54,6 +55,10 @@ export class ConnectionRun implements SenderHost, AnswersHost {
 
   get target(): WebSocket | string {
     return this.client ?? this.#opened.id;
+  }
+
+  get limited(): boolean {
+    return isLimited(this.plan.path);
   }
 
   get undisturbed(): boolean {

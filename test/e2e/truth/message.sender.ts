@@ -16,6 +16,8 @@ export interface SenderHost {
   readonly target: WebSocket | string;
   /** Sends made now must be accepted, unless somebody destroys the socket. */
   readonly sheltered: boolean;
+  /** What there is no room for is refused. */
+  readonly limited: boolean;
   follow<T>(label: string, promise: Promise<T>, settled: (value: T) => void): void;
   fault(text: string): void;
 }
@@ -65,7 +67,7 @@ export class MessageSender {
     const { data, sent } = this.#numbered({ via: 'post', size });
     const accepted = service.post(target, 'm', data);
     sent().accepted = accepted;
-    if (!accepted && this.host.sheltered) this.#refusedInShelter(sent());
+    if (!accepted && this.host.sheltered && !this.host.limited) this.#refusedInShelter(sent());
   }
 
   raw(act: Act<'raw'>): void {
@@ -94,7 +96,8 @@ export class MessageSender {
 
   /** A reply to return from a handler: it is serialised only once it is accepted. */
   reply(size: MessageSize, serialized?: () => void): object {
-    const { data } = this.#numbered({ via: 'reply', size, accepted: true }, serialized);
+    const accepted = this.host.limited ? undefined : true;
+    const { data } = this.#numbered({ via: 'reply', size, accepted }, serialized);
     return { event: 'm', data };
   }
 

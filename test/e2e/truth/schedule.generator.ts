@@ -1,7 +1,13 @@
 import { floodOf, partyOf } from './party.generator.js';
 import { floodedPeerOf, patientPeerOf, peerOf } from './peer.generator.js';
 import { Random } from './random.js';
-import type { ConnectionPlan, GatewayPath, HookPlan, Schedule } from './schedule.types.js';
+import {
+  isLimited,
+  type ConnectionPlan,
+  type GatewayPath,
+  type HookPlan,
+  type Schedule,
+} from './schedule.types.js';
 
 /** The schedule that a seed decides. */
 export function scheduleOf(seed: number): Schedule {
@@ -16,9 +22,13 @@ function connectionOf(random: Random): ConnectionPlan {
     '/deflate': 20,
     '/patient': 20,
     '/patient-deflate': 10,
+    '/close': 7,
+    '/refuse': 7,
+    '/drop-oldest': 7,
+    '/wait': 7,
   });
   const patient = path.startsWith('/patient');
-  const flooded = !patient && random.chance(0.06);
+  const flooded = !patient && random.chance(isLimited(path) ? 0.4 : 0.06);
   const parties = Array.from({ length: random.int(1, 3) }, () => partyOf(random));
   return {
     path,

@@ -15,7 +15,16 @@ export interface ConnectionPlan {
   readonly ending: 'close' | 'terminate' | 'peer';
 }
 
-export type GatewayPath = '/plain' | '/deflate' | '/patient' | '/patient-deflate';
+/** Those whose buffers are limited are named after what they do with more. */
+export type LimitedPath = '/close' | '/refuse' | '/drop-oldest' | '/wait';
+
+export type GatewayPath = '/plain' | '/deflate' | '/patient' | '/patient-deflate' | LimitedPath;
+
+const LIMITED: readonly GatewayPath[] = ['/close', '/refuse', '/drop-oldest', '/wait'];
+
+export function isLimited(path: GatewayPath): path is LimitedPath {
+  return LIMITED.includes(path);
+}
 
 /** What `handleConnection` does. */
 export type HookPlan =

@@ -15,6 +15,8 @@ import {
   ConnectionRejectedException,
   SafeCloseModule,
   SafeCloseService,
+  type ConnectionPolicyOptions,
+  type OverflowPolicy,
 } from '../../../src/index.js';
 import type { ConnectionRun } from './connection.run.js';
 import type { Ask, HookPlan } from './schedule.types.js';
@@ -80,6 +82,27 @@ class PlainGateway extends TruthGateway {}
 @WebSocketGateway({ path: '/deflate', perMessageDeflate: true })
 class DeflateGateway extends TruthGateway {}
 
+function limited(overflow: OverflowPolicy): typeof BRIEF & ConnectionPolicyOptions {
+  const send = { maxBuffered: 256 * 1024, overflow, onUnacknowledged: () => {} };
+  return { ...BRIEF, send };
+}
+
+@ConnectionPolicy(limited('close'))
+@WebSocketGateway({ path: '/close' })
+class ClosingGateway extends TruthGateway {}
+
+@ConnectionPolicy(limited('refuse'))
+@WebSocketGateway({ path: '/refuse' })
+class RefusingGateway extends TruthGateway {}
+
+@ConnectionPolicy(limited('drop-oldest'))
+@WebSocketGateway({ path: '/drop-oldest' })
+class DroppingGateway extends TruthGateway {}
+
+@ConnectionPolicy(limited('wait'))
+@WebSocketGateway({ path: '/wait' })
+class WaitingGateway extends TruthGateway {}
+
 /** For a `handleDisconnect` that follows a hook which never settles. */
 const PATIENT = { handlers: { settleTimeout: 1_000 } };
 
@@ -92,8 +115,17 @@ class PatientGateway extends TruthGateway {}
 class PatientDeflateGateway extends TruthGateway {}
 
 @Module({
-  imports: [SafeCloseModule.forRoot()],
-  providers: [PlainGateway, DeflateGateway, PatientGateway, PatientDeflateGateway],
+  imports: [SafeCloseModule.forRoot({ send: { maxBuffered: Infinity } })],
+  providers: [
+    PlainGateway,
+    DeflateGateway,
+    PatientGateway,
+    PatientDeflateGateway,
+    ClosingGateway,
+    RefusingGateway,
+    DroppingGateway,
+    WaitingGateway,
+  ],
 })
 class TruthModule {}
 

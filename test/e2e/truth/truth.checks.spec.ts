@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import type { CloseOutcome, LifecycleEvent } from '../../../src/index.js';
+import type { CloseOutcome, LifecycleEvent, UnacknowledgedMessage } from '../../../src/index.js';
 import type { ClosingCall, ConnectionRecord, Sent } from './connection.record.js';
 import { findViolations } from './truth.checks.js';
 
@@ -15,6 +15,7 @@ const OUTCOME: CloseOutcome = {
   ],
   acknowledged: true,
   written: 2,
+  dropped: 0,
   lost: 0,
   refusedReplies: 0,
   durationMs: 1,
@@ -96,6 +97,13 @@ function ending(change: Partial<CloseOutcome>): Partial<ConnectionRecord> {
   };
 }
 
+function messageOf(n: number, sent: 'no' | 'maybe' = 'maybe'): UnacknowledgedMessage[] {
+  return [{ data: `{"n":${n}}`, binary: false, sent }];
+}
+
+const BACK = (n: number, sent: 'no' | 'maybe') =>
+  ({ type: 'unacknowledged', ...AT, messages: messageOf(n, sent) }) satisfies LifecycleEvent;
+
 const UNTRUE: Record<string, Partial<ConnectionRecord>> = {
   'message 1 arrived twice': { received: [ONE, ONE, TWO] },
   'message 1 arrived after 2': { received: [TWO, ONE] },
@@ -116,7 +124,33 @@ const UNTRUE: Record<string, Partial<ConnectionRecord>> = {
   'message 2 was acknowledged, which nobody asked for': {
     sent: [FIRST, { ...SECOND, outcomes: [{ status: 'acknowledged' }] }],
   },
-  '1 written and 0 lost, of 2 to 2 accepted': ending({ written: 1 }),
+  '1 written, 0 dropped, 0 lost of 2 to 2 accepted': ending({ written: 1 }),
+  '0 dropped, but more senders were told so': {
+    sent: [FIRST, { ...SECOND, outcomes: [{ status: 'dropped', cause: 'overflow' }] }],
+  },
+  'message 2 was dropped overflow, which nobody asked for': {
+    sent: [FIRST, { ...SECOND, outcomes: [{ status: 'dropped', cause: 'overflow' }] }],
+  },
+  'messages were handed back twice': { events: [...EVENTS, BACK(2, 'maybe'), BACK(2, 'maybe')] },
+  'message 1 (send) was acknowledged, and is handed back': {
+    events: [...EVENTS, BACK(1, 'maybe')],
+  },
+  'message 3 (send) was refused, and is handed back': { events: [...EVENTS, BACK(3, 'maybe')] },
+  'message 2 is handed back as unsent, and arrived': { events: [...EVENTS, BACK(2, 'no')] },
+  'message 1 is handed back after 2': {
+    events: [...EVENTS, { ...BACK(2, 'maybe'), messages: [...messageOf(2), ...messageOf(1)] }],
+  },
+  'message 2 (send) is lost, and not handed back': {
+    received: [ONE],
+    sent: [
+      FIRST,
+      {
+        ...SECOND,
+        acknowledge: true,
+        outcomes: [{ status: 'lost', cause: 'network', sent: 'maybe' }],
+      },
+    ],
+  },
   '1 written, but more senders were told so': ending({ written: 1, lost: 1 }),
   'all acknowledged, and something lost': ending({ lost: 1 }),
   'a negative number among': ending({ durationMs: -1 }),

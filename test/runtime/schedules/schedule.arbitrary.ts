@@ -40,6 +40,8 @@ const server = fc.oneof(
       do: fc.constant('send' as const),
       bytes: fc.oneof(fc.nat({ max: 30 }), fc.nat({ max: 400 })),
       acknowledge: fc.boolean(),
+      conflate: fc.constantFrom(undefined, undefined, undefined, 'a', 'b'),
+      abortable: fc.constantFrom(false, false, true),
       then: reaction,
     }),
   },
@@ -48,7 +50,7 @@ const server = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ do: fc.constant('ping' as const), bytes: fc.nat({ max: 120 }) }),
   },
-  { weight: 1, arbitrary: simple('pause') },
+  { weight: 1, arbitrary: simple('pause', 'abortSends') },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -105,6 +107,7 @@ const peer: fc.Arbitrary<Command> = fc.oneof(
         'promise',
         'promise',
         'observable',
+        'generator',
         'closes',
       ),
       bytes: fc.nat({ max: 60 }),
@@ -167,9 +170,17 @@ const passing: fc.Arbitrary<Command> = fc.oneof(
 const setting: fc.Arbitrary<Setting> = fc.record({
   network: fc.constantFrom('starved' as const, 'follows time' as const, 'prompt' as const),
   highWaterMark: fc.constantFrom(1, 20, 100, 1_000, 100_000),
+  maxBuffered: fc.constantFrom(Infinity, Infinity, 1, 2, 5),
+  maxTotalBuffered: fc.constantFrom(Infinity, Infinity, 1, 3),
+  overflow: fc.constantFrom('close', 'refuse', 'drop-oldest', 'wait'),
+  keeps: fc.constantFrom(false, false, true),
   kernelBuffer: fc.constantFrom(3, 30, 200, 1_000, 1_000_000),
   maxPendingBytes: fc.constantFrom(1, 50, 100_000),
   handlers: fc.constantFrom('abort' as const, 'finish' as const),
+  order: fc.constantFrom('concurrent' as const, 'concurrent' as const, 'serial' as const),
+  maxInFlight: fc.constantFrom(1_000, 1_000, 1, 2),
+  maxQueuedBytes: fc.constantFrom(1, 50, 100_000),
+  messagesPerSecond: fc.constantFrom(undefined, undefined, undefined, 1, 10),
   acknowledge: fc.boolean(),
   hooks: fc.constantFrom(0, 0, 0, 0, 1, 2),
   peer: fc.record({

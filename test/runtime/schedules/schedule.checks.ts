@@ -2,13 +2,18 @@ import { TABLE } from '../../../src/core/connection.table.js';
 import { PHASE_FACTS } from '../../../src/core/connection.phases.js';
 import type { CloseRequest } from '../../../src/core/close-request.js';
 import type { Frame } from '../../support/fakes/frames.js';
-import type { World } from './schedule.world.js';
+import type { Sent, World } from './schedule.world.js';
 import { BUDGETS } from './schedule.types.js';
+
+/** The first that waits for room may have any size. */
+const LARGEST = 500;
 
 /** The phases that follow each other in the table. */
 const STEPS = new Set(
   TABLE.flatMap(({ from, to }) => (to ? from.map((phase) => `${phase} → ${to}`) : [])),
 );
+
+const isDropped = ({ outcomes }: Sent): boolean => outcomes[0]?.status === 'dropped';
 
 type Check = (world: World) => Iterable<string>;
 
@@ -35,7 +40,7 @@ function* table({ phases, connected, faults }: World): Iterable<string> {
 function* order(world: World): Iterable<string> {
   const { frames } = world.connected.peer;
   const read = messagesOf(frames);
-  const accepted = world.accepted.map(({ text }) => text);
+  const accepted = world.accepted.filter((sent) => !isDropped(sent)).map(({ text }) => text);
   for (const [index, text] of read.entries()) {
     if (text !== accepted[index]) yield `G2 read ${text} where ${accepted[index]} was due`;
   }
@@ -53,9 +58,13 @@ function* sends(world: World): Iterable<string> {
   const got = new Set(peer.messages.map(({ data }) => data.toString()));
   const taken = new Set(messagesOf(port.taken));
   const given = new Set(handed);
-  for (const { text, accepted: isAccepted, inGrace, waited, outcomes } of sent) {
-    if (inGrace && !isAccepted) yield `G2 ${text} was refused in the macrotask of the close`;
+  for (const message of sent) {
+    const { text, accepted: isAccepted, taken: isTaken, inGrace, waited, outcomes } = message;
+    const overflown = outcomes[0]?.status === 'refused' && outcomes[0].cause === 'overflow';
+    if (inGrace && !isTaken && !overflown)
+      yield `G2 ${text} was refused in the macrotask of the close`;
     if (!isAccepted && given.has(text)) yield `G3 ${text} was refused, and handed over`;
+    if (isDropped(message) && given.has(text)) yield `G3 ${text} was dropped, and handed over`;
     if (!waited) continue;
     const [outcome] = outcomes;
     if (outcomes.length !== 1 || !outcome) {
@@ -71,13 +80,18 @@ function* sends(world: World): Iterable<string> {
   }
   for (const { accepted: before, answers } of asked) {
     if (answers.length !== 1) yield `G3 a question has ${answers.length} answers`;
-    if (answers[0] && accepted.slice(0, before).some(({ text }) => !got.has(text))) {
+    const unread = ({ text }: Sent): boolean => !got.has(text);
+    if (answers[0] && accepted.slice(0, before).some((one) => unread(one) && !isDropped(one))) {
       yield 'G3 not all was read that is said to be';
     }
   }
   const totals = told.totals!;
   const outcome = told.outcome!;
-  if (totals.accepted !== totals.written + totals.lost) yield 'G3 accepted ≠ written + lost';
+  if (totals.accepted !== totals.written + totals.dropped + totals.lost) {
+    yield 'G3 accepted ≠ written + dropped + lost';
+  }
+  const dropped = sent.filter(isDropped).length;
+  if (totals.dropped !== dropped) yield `G3 ${totals.dropped} of ${dropped} count as dropped`;
   if (totals.accepted !== accepted.length) yield `G3 ${totals.accepted} count as accepted`;
   if (totals.written > taken.size) yield `G3 ${totals.written} of ${taken.size} count as written`;
   if (totals.acknowledged > got.size) yield `G3 ${totals.acknowledged} count as acknowledged`;
@@ -86,6 +100,41 @@ function* sends(world: World): Iterable<string> {
   }
   const { written, lost } = outcome;
   if (written !== totals.written || lost !== totals.lost) yield 'G3 the outcome has other totals';
+}
+
+/** What was asked for and is not known to have been read is handed back, and nothing else. */
+function* handedBack({
+  connected,
+  accepted,
+  handed,
+  handedBack: given,
+  keeps,
+}: World): Iterable<string> {
+  const { told, peer } = connected;
+  const got = new Set(peer.messages.map(({ data }) => data.toString()));
+  const back = told.handedBack.map(({ data }) => String(data));
+  if (given && given !== told.handedBack) yield 'G3 the hook gets other messages than the event';
+  const byText = new Map(accepted.map((message) => [message.text, message]));
+  let last = -1;
+  for (const { data, sent } of told.handedBack) {
+    const text = String(data);
+    const message = byText.get(text);
+    if (!message || isDropped(message)) {
+      yield `G3 ${text} was not accepted, and is handed back`;
+      continue;
+    }
+    const at = accepted.indexOf(message);
+    if (at <= last) yield `G2 ${text} is handed back out of order`;
+    last = at;
+    const [outcome] = message.outcomes;
+    if (outcome?.status === 'acknowledged') yield `G3 ${text} was acknowledged, and is handed back`;
+    if ((sent === 'no') === handed.includes(text)) yield `G3 ${text} is handed back as ${sent}`;
+  }
+  for (const message of accepted) {
+    const asked = keeps || message.acknowledge;
+    if (!asked || isDropped(message) || got.has(message.text)) continue;
+    if (!back.includes(message.text)) yield `G3 ${message.text} is lost, and not handed back`;
+  }
 }
 
 function* closes(world: World): Iterable<string> {
@@ -115,7 +164,8 @@ function* closes(world: World): Iterable<string> {
   if (exchanged && peerClosedAt === undefined) yield `G4 ${outcome.handshake} without the peer`;
   if (exchanged && requestsAtClose === undefined) yield `G4 ${outcome.handshake} without us`;
   if (outcome.handshake === 'clean' && outcome.initiator === 'server') {
-    if (peer.messages.length !== world.accepted.length) yield 'G4 clean, and not all was read';
+    const due = world.accepted.length - outcome.dropped;
+    if (peer.messages.length !== due) yield 'G4 clean, and not all was read';
   }
 }
 
@@ -142,10 +192,21 @@ function* remains(world: World): Iterable<string> {
   if (connections.size > 0) yield 'G14 it is still registered';
   if (io.pending() > 0) yield `G14 ${io.pending()} tasks`;
   if (world.owner.queuedBytes > 0) yield 'G14 messages still wait';
+  const { used } = world.connected.runtime.buffers;
+  if (used !== 0) yield `G14 ${used} bytes are still charged`;
   if (world.whenReadyCalls.length !== world.whenReadyCount) yield 'G14 somebody still waits';
 }
 
-const CHECKS: readonly Check[] = [table, order, sends, closes, bounds, handlers, remains];
+const CHECKS: readonly Check[] = [
+  table,
+  order,
+  sends,
+  handedBack,
+  closes,
+  bounds,
+  handlers,
+  remains,
+];
 
 /** What of the guarantees was broken, as text; to be asked once the connection has ended. */
 export function violations(world: World): string[] {
@@ -154,9 +215,12 @@ export function violations(world: World): string[] {
 }
 
 /** What must hold after each command, too. */
-export function momentaryViolations({ phase, owner, connected }: World): string[] {
+export function momentaryViolations(world: World): string[] {
+  const { phase, owner, connected, limit, mostInFlight } = world;
   const broken: string[] = [];
   if (!PHASE_FACTS[phase].accepts && !owner.signal.aborted) broken.push(`G8 running in ${phase}`);
+  if (owner.inFlight > mostInFlight) broken.push(`G11 ${owner.inFlight} handlers in flight`);
+  if (owner.queuedBytes > limit + LARGEST) broken.push(`G11 ${owner.queuedBytes} bytes wait`);
   if (!owner.live && connected.port.paused) broken.push(`G7 paused in ${phase}`);
   return broken;
 }

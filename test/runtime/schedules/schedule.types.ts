@@ -1,10 +1,19 @@
+import type { OverflowPolicy } from '../../../src/core/overflow.js';
 import type { CloseOptions } from '../../../src/runtime/connection.js';
+import type { HandlerOrder } from '../../../src/runtime/handler-call.js';
 import type { TaskKind } from '../../support/fakes/task.queue.js';
 
 /** What user code does where the runtime calls it in the middle of something. */
 export type Reaction = 'nothing' | 'send' | 'close' | 'terminate' | 'ask';
 
-export type HandlerKind = 'reply' | 'nothing' | 'throw' | 'promise' | 'observable' | 'closes';
+export type HandlerKind =
+  | 'reply'
+  | 'nothing'
+  | 'throw'
+  | 'promise'
+  | 'observable'
+  | 'generator'
+  | 'closes';
 
 export const CODES = [undefined, 1000, 1001, 1008, 1011, 1013, 3000, 4000, 4001, 999] as const;
 
@@ -14,8 +23,12 @@ export type Command =
       readonly do: 'send';
       readonly bytes: number;
       readonly acknowledge: boolean;
+      readonly conflate: string | undefined;
+      /** Its signal is aborted later, by `abortSends`. */
+      readonly abortable: boolean;
       readonly then: Reaction;
     }
+  | { readonly do: 'abortSends' }
   | { readonly do: 'post' }
   | { readonly do: 'sendUnsendable' }
   | { readonly do: 'ask'; readonly timeout: number }
@@ -61,9 +74,20 @@ export interface Setting {
   /** When the sockets do what they do on their own, beside the commands that make them. */
   readonly network: 'starved' | 'follows time' | 'prompt';
   readonly highWaterMark: number;
+  /** As many times the high-water mark. */
+  readonly maxBuffered: number;
+  /** As many times the high-water mark, for this one connection. */
+  readonly maxTotalBuffered: number;
+  readonly overflow: OverflowPolicy;
+  /** Whether what is not acknowledged is handed back, whoever asked. */
+  readonly keeps: boolean;
   readonly kernelBuffer: number;
   readonly maxPendingBytes: number;
   readonly handlers: 'abort' | 'finish';
+  readonly order: HandlerOrder;
+  readonly maxInFlight: number;
+  readonly maxQueuedBytes: number;
+  readonly messagesPerSecond: number | undefined;
   readonly acknowledge: boolean;
   /** Gateways whose `handleConnection` is pending at first. */
   readonly hooks: number;

@@ -4,7 +4,8 @@ import type { Phase } from '../../../src/core/connection.phases.js';
 import type { CloseOutcome, SendOutcome } from '../../../src/core/outcomes.js';
 import type { CloseOptions } from '../../../src/runtime/connection.js';
 import type { Owner } from '../../../src/runtime/owner.js';
-import type { Settle } from '../../../src/runtime/outbox.js';
+import type { Settle } from '../../../src/runtime/send-request.js';
+import type { UnacknowledgedMessage } from '../../../src/runtime/unacknowledged.js';
 import type { TaskKind } from '../../support/fakes/task.queue.js';
 import { Connected, deferred, type Deferred } from '../harness.js';
 import {
@@ -19,7 +20,11 @@ import {
 /** A message, as its sender knows it. */
 export interface Sent {
   readonly text: string;
-  readonly accepted: boolean;
+  /** Not refused, as far as is known: who waits for room may still be. */
+  accepted: boolean;
+  /** It was not refused at once. */
+  taken: boolean;
+  readonly conflate: string | undefined;
   /** It was sent before the macrotask of the close was over, by somebody who may. */
   readonly inGrace: boolean;
   readonly acknowledge: boolean;
@@ -40,6 +45,18 @@ export interface Started {
   readonly phase: Phase;
   readonly hooksPending: number;
   readonly deferred: Deferred | undefined;
+}
+
+interface Sending {
+  readonly bytes: number;
+  readonly acknowledge: boolean;
+  readonly conflate?: string | undefined;
+  readonly abortable?: boolean;
+  readonly then?: Reaction;
+}
+
+function* generate(text: string): Generator<string> {
+  for (let value = 0; value < 5; value++) yield `value ${value} of ${text}`;
 }
 
 /** The part of an owner that only its own class may see. */
@@ -79,7 +96,10 @@ export class World {
   readonly whenReadyCalls: number[] = [];
   whenReadyCount = 0;
   readonly faults: string[] = [];
+  /** What the app was handed back. */
+  handedBack: readonly UnacknowledgedMessage[] | undefined;
 
+  #aborter = new AbortController();
   #grace = false;
   #peerLeft = false;
   #pingsIgnored = false;
@@ -91,18 +111,32 @@ export class World {
   constructor(setting: Setting) {
     this.#setting = setting;
     const { peer: habits, highWaterMark, kernelBuffer, maxPendingBytes } = setting;
+    const { messagesPerSecond: rate } = setting;
     this.connected = new Connected({
       kernelBuffer,
+      maxTotalBuffered: setting.maxTotalBuffered * highWaterMark,
       policy: {
         connect: { timeout: BUDGETS.ready, maxPendingBytes },
-        send: { highWaterMark, acknowledge: setting.acknowledge },
+        send: {
+          highWaterMark,
+          maxBuffered: setting.maxBuffered * highWaterMark,
+          overflow: setting.overflow,
+          acknowledge: setting.acknowledge,
+          ...(setting.keeps && { onUnacknowledged: (_, messages) => this.#handBack(messages) }),
+        },
         close: {
           handlers: setting.handlers,
           flushTimeout: BUDGETS.flush,
           handshakeTimeout: BUDGETS.handshake,
           maxTimeout: BUDGETS.cap,
         },
-        handlers: { settleTimeout: BUDGETS.settle },
+        handlers: {
+          order: setting.order,
+          maxInFlight: setting.maxInFlight,
+          maxQueuedBytes: setting.maxQueuedBytes,
+          settleTimeout: BUDGETS.settle,
+        },
+        limits: { ...(rate !== undefined && { messagesPerSecond: rate }) },
       },
     });
     this.owner = this.connected.owner;
@@ -145,6 +179,19 @@ export class World {
     return this.#hooks.length;
   }
 
+  get keeps(): boolean {
+    return this.#setting.keeps || this.#setting.acknowledge;
+  }
+
+  get mostInFlight(): number {
+    return this.#setting.order === 'serial' ? 1 : this.#setting.maxInFlight;
+  }
+
+  get limit(): number {
+    const { maxBuffered, maxTotalBuffered, highWaterMark } = this.#setting;
+    return Math.min(maxBuffered, maxTotalBuffered) * highWaterMark;
+  }
+
   get accepted(): Sent[] {
     return this.sent.filter(({ accepted }) => accepted);
   }
@@ -160,7 +207,11 @@ export class World {
     const { clock, io, peer, port } = this.connected;
     switch (command.do) {
       case 'send':
-        this.#send(command.bytes, command.acknowledge, command.then);
+        this.#send(command);
+        break;
+      case 'abortSends':
+        this.#aborter.abort();
+        this.#aborter = new AbortController();
         break;
       case 'post':
         this.owner.post('p', this.sent.length);
@@ -298,21 +349,28 @@ export class World {
     port.resume();
     peer.resume();
     io.run();
+    // While messages wait for handlers that never end, no pong is read.
+    if (port.paused) return;
+    if (this.#pingsIgnored && (this.#setting.keeps || this.#setting.maxBuffered < Infinity)) return;
     if (this.owner.queuedBytes > 0) this.faults.push('messages wait for nothing');
     if (port.bufferedAmount > 0) this.faults.push('the socket is not flushed');
     for (const { text, accepted, acknowledge, waited, outcomes } of this.sent) {
-      if (!accepted || !waited) continue;
+      if (!accepted || !waited || outcomes[0]?.status === 'dropped') continue;
       const status = outcomes[0]?.status ?? 'pending';
       const expected = acknowledge ? 'acknowledged' : 'written';
       if (status !== expected && !(acknowledge && this.#pingsIgnored)) {
         this.faults.push(`G3 ${text} is ${status} where it should be ${expected}`);
       }
     }
-    for (const bytes of [500, 5, 50]) this.#send(bytes, true, 'nothing');
+    for (const bytes of [500, 5, 50]) {
+      this.#send({ bytes, acknowledge: true });
+      io.run();
+    }
     this.#close(4000, { handlers: 'abort' });
     this.connected.turn();
     const { outcome } = told;
-    const well = outcome?.handshake === 'clean' && outcome.acknowledged && outcome.lost === 0;
+    const read = outcome?.acknowledged || (outcome?.dropped ?? 0) > 0;
+    const well = outcome?.handshake === 'clean' && read && outcome.lost === 0;
     if (!well || outcome.durationMs > 0) {
       this.faults.push(`a close with a good peer goes ill: ${JSON.stringify(outcome)}`);
     }
@@ -349,13 +407,23 @@ export class World {
     if (line === 'closing' && !GIVEN_UP.has(this.phase)) this.#grace = true;
   }
 
-  #send(bytes: number, acknowledge: boolean, then: Reaction): void {
+  #send({ bytes, acknowledge, conflate, abortable, then = 'nothing' }: Sending): void {
     const text = `#${this.sent.length}`.padEnd(bytes, '.');
-    this.owner.submit(text, { acknowledge }, () => this.#react(then));
+    const request = {
+      acknowledge,
+      ...(conflate && { conflate }),
+      ...(abortable && { signal: this.#aborter.signal }),
+    };
+    this.owner.submit(text, request, () => this.#react(then));
+  }
+
+  #handBack(messages: readonly UnacknowledgedMessage[]): void {
+    if (this.handedBack) this.faults.push('G3 handed back twice');
+    this.handedBack = messages;
   }
 
   #ask(timeout: number): void {
-    const asked: Asked = { accepted: this.accepted.length, answers: [] };
+    const asked: Asked = { accepted: this.owner.totals.accepted, answers: [] };
     this.asked.push(asked);
     void this.owner.acknowledged(timeout).then((answer) => asked.answers.push(answer));
   }
@@ -374,7 +442,7 @@ export class World {
 
   #react(reaction: Reaction): void {
     if (reaction === 'nothing' || ++this.reactions > MOST_REACTIONS) return;
-    if (reaction === 'send') this.#send(10, false, 'nothing');
+    if (reaction === 'send') this.#send({ bytes: 10, acknowledge: false });
     else if (reaction === 'ask') this.#ask(10);
     else if (reaction === 'close') this.#close(4002, {});
     else this.#terminate();
@@ -401,6 +469,8 @@ export class World {
         return waits!.promise;
       case 'observable':
         return this.#subject();
+      case 'generator':
+        return generate(text);
       case 'closes':
         this.#close(4003, {});
         return 'reply of one that closes';
@@ -444,20 +514,29 @@ export class World {
 
   /** Every message goes through `submit`, whoever sends it. */
   #watchSends(): void {
-    const submit = this.owner.submit.bind(this.owner);
-    this.owner.submit = (data, options, settle?: Settle) => {
+    const { sender } = this.owner;
+    const submit = sender.submit.bind(sender);
+    const { maxBuffered, maxTotalBuffered } = this.#setting;
+    const limited = Number.isFinite(maxBuffered) || Number.isFinite(maxTotalBuffered);
+    sender.submit = (data, request, settle?: Settle, patient?: boolean) => {
       const text = String(data);
       const outcomes: SendOutcome[] = [];
       const inGrace = this.#grace && !GIVEN_UP.has(this.phase) && typeof data === 'string';
-      const waited = settle !== undefined || this.sent.length % 2 === 0;
+      // Where some may be given up, only their outcome tells which.
+      const waited = limited || settle !== undefined || this.sent.length % 2 === 0;
+      const { acknowledge = false, conflate } = request ?? {};
+      const fate = { accepted: true, taken: true };
+      // Those who are told of others that were dropped for it may send, and come behind it.
+      const sent: Sent = { text, ...fate, conflate, inGrace, acknowledge, waited, outcomes };
+      this.sent.push(sent);
       const tell: Settle = (outcome) => {
         outcomes.push(outcome);
+        if (outcome.status === 'refused') sent.accepted = false;
         settle?.(outcome);
       };
-      const accepted = submit(data, options, waited ? tell : undefined);
-      const acknowledge = options?.acknowledge === true;
-      this.sent.push({ text, accepted, inGrace, acknowledge, waited, outcomes });
-      return accepted;
+      sent.taken = submit(data, request, waited ? tell : undefined, patient);
+      sent.accepted &&= sent.taken;
+      return sent.taken;
     };
   }
 

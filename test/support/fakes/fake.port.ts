@@ -94,6 +94,10 @@ export class FakePort implements SocketPort {
     return this.out.bufferedAmount + this.#heldBytes;
   }
 
+  get blocked(): boolean {
+    return this.out.left > 0;
+  }
+
   /** What the kernel has taken of it, whoever has read that. */
   get taken(): readonly Frame[] {
     return this.out.taken;
@@ -118,6 +122,11 @@ export class FakePort implements SocketPort {
 
   ping(payload: Buffer): void {
     if (this.writable) this.#write({ type: 'ping', payload });
+  }
+
+  probe(): void {
+    this.calls.push('probe');
+    if (this.writable) this.#write({ type: 'pong', payload: Buffer.alloc(0) });
   }
 
   close(frame: CloseFrame): void {
