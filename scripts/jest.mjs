@@ -1,8 +1,9 @@
 // Runs jest with the flags that native ESM and the memory tests need.
 //
-//   node scripts/jest.mjs [--nest=11|12]... [--stack=stock] [--soak] [jest's own arguments]
+//   node scripts/jest.mjs [--nest=11|12]... [--stack=stock] [--soak] [--fallback] [jest's own arguments]
 //
 // `--nest` can be given more than once: one run after the other, and the sum of all at the end.
+// `--fallback` sends every message by ws's own send().
 // With JEST_REPORTS=<folder>, each run leaves its results there as JSON (see jest-totals.mjs).
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -23,10 +24,11 @@ const versions = [];
 const environment = { ...process.env };
 const jestArguments = [];
 for (const argument of process.argv.slice(2)) {
-  const [, name, value] = /^--(nest|stack|soak)(?:=(.+))?$/.exec(argument) ?? [];
+  const [, name, value] = /^--(nest|stack|soak|fallback)(?:=(.+))?$/.exec(argument) ?? [];
   if (name === 'nest') versions.push(value);
   else if (name === 'stack') environment.STACK = value;
   else if (name === 'soak') environment.SOAK = '1';
+  else if (name === 'fallback') environment.SAFE_CLOSE_NO_BATCHING = '1';
   else jestArguments.push(argument);
 }
 if (versions.length === 0) versions.push(environment.NEST ?? '12');
@@ -37,7 +39,12 @@ const reports = environment.JEST_REPORTS || temporary;
 const watching = jestArguments.some((argument) => argument.startsWith('--watch'));
 let failed = false;
 for (const nest of versions) {
-  const kind = [`nest-${nest}`, environment.STACK, environment.SOAK && 'soak'].filter(Boolean);
+  const kind = [
+    `nest-${nest}`,
+    environment.STACK,
+    environment.SOAK && 'soak',
+    environment.SAFE_CLOSE_NO_BATCHING && 'fallback',
+  ].filter(Boolean);
   const report = join(reports, `${kind.join('-')}-${process.pid}.json`);
   const output = watching ? [] : ['--json', `--outputFile=${report}`];
   const status = await run([...NODE_FLAGS, jestBin, ...jestArguments, ...output], nest);

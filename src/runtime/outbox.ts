@@ -30,8 +30,14 @@ export interface OutboxListener {
 export type Acceptance = 'accepted' | 'waiting' | 'overflow' | 'slow-consumer' | 'unsendable';
 
 interface Waiter {
-  readonly sequence: number;
+  sequence: number;
   readonly settle: Settle;
+}
+
+/** Who waits for all messages that are reported in one. */
+interface SharedWaiter extends Waiter {
+  readonly batch: number;
+  readonly outcome: Promise<SendOutcome>;
 }
 
 const WRITTEN: SendOutcome = Object.freeze({ status: 'written' });
@@ -103,6 +109,7 @@ export class Outbox {
   #waiting: WaitingSends | undefined;
   #unacknowledged: Unacknowledged | undefined;
   #writtenWaiters: Waiter[] | undefined;
+  #shared: SharedWaiter | undefined;
   #acknowledgedWaiters: Waiter[] | undefined;
   #roomWaiters: ((room: boolean) => void)[] | undefined;
   #marks: ReadMarks | undefined;
@@ -147,20 +154,10 @@ export class Outbox {
 
   /** @param patient - the sender can wait until there is room; it then has a `settle` if it cares */
   accept(data: MessageData, request?: SendRequest, settle?: Settle, patient = true): Acceptance {
-    const buffered = this.port.bufferedAmount;
-    if (
-      this.#queue?.first === undefined &&
-      this.#waiting?.first === undefined &&
-      this.#mayHandOver(buffered) &&
-      (this.#unacknowledged === undefined || this.#fitsUnacknowledged(data, request))
-    ) {
-      const before = this.#unmarkedBytes;
-      if (!this.#handOver(data, request)) return 'unsendable';
-      this.accepted++;
-      this.#charge(buffered + this.#unmarkedBytes - before);
+    if (this.#mayPass(data, request)) {
+      if (!this.#pass(data, request)) return 'unsendable';
       this.#await(request, settle);
-      if (this.#unmarkedBytes >= MARK_EVERY) this.#markProgress();
-      if (this.#askedFor > this.#acknowledged) this.#ask();
+      this.#markWhereDue();
       return 'accepted';
     }
     const queueable = asQueueable(data);
@@ -169,6 +166,33 @@ export class Outbox {
     const bytes = byteLengthOf(queueable) || 1;
     const copy = request && { ...request };
     return this.#admit({ data: queueable, request: copy, bytes, settle }, patient && this.#patient);
+  }
+
+  /**
+   * Accepts a message that may be handed over now. The promise is that of all messages which the
+   * port will report with it, as a promise for each would cost more than the message.
+   *
+   * @returns undefined where it was not accepted, and `accept` has to say why
+   */
+  acceptInBatch(data: MessageData): Promise<SendOutcome> | undefined {
+    const { batch } = this.port;
+    if (batch === undefined || !this.#mayPass(data, undefined)) return undefined;
+    if (!this.#pass(data, undefined)) return undefined;
+    let shared = this.#shared;
+    // The first message of a socket that can't be batched is what shows it.
+    if (shared?.batch === batch && this.port.batch === batch) shared.sequence = this.#handed;
+    else shared = this.#share(batch);
+    if (this.#keepsAll) this.#askedFor = this.#handed;
+    this.#markWhereDue();
+    return shared.outcome;
+  }
+
+  #share(batch: number): SharedWaiter {
+    let settle!: Settle;
+    const outcome = new Promise<SendOutcome>((resolve) => (settle = resolve));
+    const shared = { sequence: this.#handed, settle, batch, outcome };
+    (this.#writtenWaiters ??= []).push(shared);
+    return (this.#shared = shared);
   }
 
   /** Settles once everything accepted so far was read by the peer's stack, or was given up. */
@@ -224,6 +248,7 @@ export class Outbox {
   /** Writes the ping that goes directly before the close frame; returns its number. */
   markClose(): number {
     const marks = (this.#marks ??= new ReadMarks());
+    this.#shared = undefined;
     this.port.ping(marks.place(this.#handed));
     return marks.latest;
   }
@@ -256,6 +281,7 @@ export class Outbox {
     const waiters = [...(this.#writtenWaiters ?? []), ...(this.#acknowledgedWaiters ?? [])];
     this.#writtenWaiters = undefined;
     this.#acknowledgedWaiters = undefined;
+    this.#shared = undefined;
     this.#marks = undefined;
     this.#charge(0);
     for (const { settle } of waiters) settle({ status: 'lost', cause, sent: 'maybe' });
@@ -423,6 +449,30 @@ export class Outbox {
 
   // On the way.
 
+  /** Nothing has to be looked at before it is handed over. */
+  #mayPass(data: MessageData, request: SendRequest | undefined): boolean {
+    return (
+      this.#queue?.first === undefined &&
+      this.#waiting?.first === undefined &&
+      this.#mayHandOver(this.port.bufferedAmount) &&
+      (this.#unacknowledged === undefined || this.#fitsUnacknowledged(data, request))
+    );
+  }
+
+  #pass(data: MessageData, request: SendRequest | undefined): boolean {
+    const buffered = this.port.bufferedAmount;
+    const before = this.#unmarkedBytes;
+    if (!this.#handOver(data, request)) return false;
+    this.accepted++;
+    this.#charge(buffered + this.#unmarkedBytes - before);
+    return true;
+  }
+
+  #markWhereDue(): void {
+    if (this.#unmarkedBytes >= MARK_EVERY) this.#markProgress();
+    if (this.#askedFor > this.#acknowledged) this.#ask();
+  }
+
   /** Of what was just handed over. */
   #await(request: SendRequest | undefined, settle: Settle | undefined): void {
     if (settle) {
@@ -462,9 +512,10 @@ export class Outbox {
   }
 
   /** A write that failed belongs to a connection that is ending, and `settle` tells of it. */
-  readonly #onWritten = (error?: Error | null): void => {
+  readonly #onWritten = (error?: Error | null, messages = 1): void => {
     if (error || this.#settled) return;
-    this.#confirmed++;
+    this.#confirmed += messages;
+    this.#shared = undefined;
     if (this.#writtenWaiters) this.#settleWaiters(this.#writtenWaiters, this.written, WRITTEN);
     if (this.#queue?.first) this.#pump();
     if (this.#handed === this.#confirmed || this.#charged > this.policy.highWaterMark) {
@@ -508,6 +559,7 @@ export class Outbox {
 
   #mark(): void {
     this.#unmarkedBytes = 0;
+    this.#shared = undefined;
     this.port.ping((this.#marks ??= new ReadMarks()).place(this.#handed));
   }
 

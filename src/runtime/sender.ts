@@ -48,6 +48,10 @@ export class Sender {
   }
 
   send(data: MessageData, options?: SendOptions): Promise<SendOutcome> {
+    if (options === undefined && !this.#host.policy.send.acknowledge && !this.#host.refusal) {
+      const outcome = this.#outbox.acceptInBatch(data);
+      if (outcome) return outcome;
+    }
     if (options?.signal?.aborted) return Promise.resolve(this.refuse('aborted'));
     return new Promise((resolve) => {
       this.submit(data, this.#requestOf(options), resolve);

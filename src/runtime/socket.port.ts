@@ -25,17 +25,19 @@ export interface SocketPort {
   readonly writable: boolean;
   /** Bytes handed over that the kernel has not taken. */
   readonly bufferedAmount: number;
+  /** Messages handed over under one number are reported as written in one; absent: each alone. */
+  readonly batch?: number | undefined;
   /** The kernel's own buffer is full, so that bytes wait for the reader. */
   readonly blocked: boolean;
   /**
    * Hands over one message. `written` is called once the kernel has taken it, or with an error;
-   * in the order of the messages as long as there is none. Throws where `data` is nothing that
-   * can be sent, and has then sent nothing.
+   * in the order of the messages as long as there is none, and for several at once where it says
+   * how many. Throws where `data` is nothing that can be sent, and has then sent nothing.
    */
   send(
     data: MessageData,
     options: MessageOptions | undefined,
-    written: (error?: Error | null) => void,
+    written: (error?: Error | null, messages?: number) => void,
   ): void;
   ping(payload: Buffer): void;
   /** Writes what wants no answer, so that a peer which has gone answers it with a reset. */

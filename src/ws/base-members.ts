@@ -17,17 +17,22 @@ export interface BaseMembers {
   emit(this: WebSocket, event: string | symbol, ...args: unknown[]): boolean;
   readyState(this: WebSocket): number;
   bufferedAmount(this: WebSocket): number;
+  /** `send` is that of ws itself, so that its frames may be made without it. */
+  readonly framesOnly: boolean;
 }
 
 const METHODS = ['send', 'ping', 'pong', 'close', 'terminate', 'emit'] as const;
 const GETTERS = ['readyState', 'bufferedAmount'] as const;
 
+function definerOf(prototype: object, name: string): object | undefined {
+  let at: object | null = prototype;
+  while (at && !Object.hasOwn(at, name)) at = Object.getPrototypeOf(at) as object | null;
+  return at ?? undefined;
+}
+
 function findGetter(prototype: object, name: string): (() => number) | undefined {
-  for (let at: object | null = prototype; at; at = Object.getPrototypeOf(at) as object | null) {
-    const getter = Object.getOwnPropertyDescriptor(at, name)?.get;
-    if (getter) return getter as () => number;
-  }
-  return undefined;
+  const definer = definerOf(prototype, name);
+  return definer && Object.getOwnPropertyDescriptor(definer, name)?.get;
 }
 
 /** By shape, as the app may have several copies of ws. */
@@ -57,6 +62,8 @@ export function baseMembersOf(prototype: WebSocket): BaseMembers {
     emit,
     readyState: findGetter(prototype, 'readyState')!,
     bufferedAmount: findGetter(prototype, 'bufferedAmount')!,
+    // The getter is nothing that a class of the app would redefine.
+    framesOnly: definerOf(prototype, 'send') === definerOf(prototype, 'readyState'),
   };
   known.set(prototype, members);
   return members;

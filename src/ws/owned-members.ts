@@ -166,7 +166,7 @@ export function ownedMembers(base: BaseMembers): PropertyDescriptorMap {
     },
     bufferedAmount: {
       get(this: WebSocket): number {
-        return base.bufferedAmount.call(this) + (ownershipOf(this)?.owner.queuedBytes ?? 0);
+        return ownershipOf(this)?.owner.bufferedAmount ?? base.bufferedAmount.call(this);
       },
       configurable: true,
       enumerable: true,

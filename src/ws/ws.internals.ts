@@ -14,6 +14,7 @@ interface Internals {
   /** Both since 8.21. */
   readonly _pendingAutoPongs?: number;
   readonly _maxPendingAutoPongs?: number;
+  readonly _isServer: boolean;
   readonly _closeFrameReceived: boolean;
   readonly _closeFrameSent: boolean;
   readonly _receiver:
@@ -58,6 +59,11 @@ export function receiverError(socket: WebSocket): unknown {
   return internalsOf(socket)._receiver?.errored ?? undefined;
 }
 
+/** What it sends is not masked (RFC 6455 §5.1). */
+export function isServerSide(socket: WebSocket): boolean {
+  return internalsOf(socket)._isServer;
+}
+
 export function streamOf(socket: WebSocket): Duplex | undefined {
   return internalsOf(socket)._socket ?? undefined;
 }
@@ -67,7 +73,13 @@ export function writeQueueSize(socket: WebSocket): number {
   return internalsOf(socket)._socket?._handle?.writeQueueSize ?? 0;
 }
 
-const REQUIRED = ['_closeFrameReceived', '_closeFrameSent', '_receiver', '_socket'] as const;
+const REQUIRED = [
+  '_closeFrameReceived',
+  '_closeFrameSent',
+  '_isServer',
+  '_receiver',
+  '_socket',
+] as const;
 
 /** Throws, with the version to install, where this copy of ws lacks what is needed. */
 export function assertSupportedWs(WebSocketClass: typeof WebSocket = WebSocket): void {

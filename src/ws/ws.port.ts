@@ -10,15 +10,17 @@ import {
   closeFrameSent,
   receiverError,
   receiverFailed,
+  isServerSide,
   streamOf,
   writeQueueSize,
 } from './ws.internals.js';
-import { WriteBatch } from './write-batch.js';
+import { BINARY, TEXT } from './frame.js';
+import { FrameBatch, LARGEST_PAYLOAD } from './frame-batch.js';
 
 /** What ws's receiver has met that it answers by calling `close()` itself. */
 export type ReceiverVerdict = 'peer-closed' | 'protocol-failed';
 
-type Written = (error?: Error | null) => void;
+type Written = Parameters<SocketPort['send']>[2];
 
 /** The default of ws's `maxPendingAutoPongs`. */
 const MAX_PENDING_PONGS = 60;
@@ -27,13 +29,18 @@ const NOTHING = Buffer.alloc(0);
 
 const NO_OPTIONS: MessageOptions = Object.freeze({});
 
+/** Set to anything, every message takes ws's own way: to find out whether ours is at fault. */
+const STRAIGHT = process.env['SAFE_CLOSE_NO_BATCHING'] === undefined;
+
 /** The port over one ws socket: it calls the methods that the owner's own ones stand before. */
 export class WsPort implements SocketPort {
   /** ws's own methods are running, and see the state that ws keeps rather than the owner's. */
   inside = false;
   #verdict: ReceiverVerdict | undefined;
-  /** `null`: frames of this socket can't be batched. */
-  #batch: WriteBatch | null | undefined;
+  /** `null`: this socket has none. */
+  #batch: FrameBatch | null | undefined;
+  /** The next frame goes on with a message that ws has begun (RFC 6455 §5.4). */
+  #fragmented = false;
   #written: Written | undefined;
   #answered: unknown;
   #pendingPongs = 0;
@@ -58,7 +65,11 @@ export class WsPort implements SocketPort {
   }
 
   get bufferedAmount(): number {
-    return this.base.bufferedAmount.call(this.socket);
+    return this.base.bufferedAmount.call(this.socket) + (this.#batch?.bytes ?? 0);
+  }
+
+  get batch(): number | undefined {
+    return this.#batch?.tick;
   }
 
   get blocked(): boolean {
@@ -68,19 +79,34 @@ export class WsPort implements SocketPort {
   send(data: MessageData, options: MessageOptions | undefined, written: Written): void {
     this.#written = written;
     const batch = data instanceof Blob ? this.#stopBatching() : this.#batching();
+    if (batch && this.#addTo(batch, data, options)) return;
     const before = this.inside;
     this.inside = true;
-    if (batch) batch.begin();
     try {
       const callback = batch ? undefined : this.#onTaken;
       this.base.send.call(this.socket, data, options ?? NO_OPTIONS, callback);
     } finally {
       this.inside = before;
     }
-    if (batch) batch.add();
+    this.#fragmented = options?.fin === false;
+    batch?.count();
   }
 
-  #batching(): WriteBatch | null {
+  /** Returns false for what only ws itself can send, or sends as fast. */
+  #addTo(batch: FrameBatch, data: MessageData, options: MessageOptions | undefined): boolean {
+    if (this.#fragmented || (options && (options.fin === false || options.mask))) return false;
+    const binary = options?.binary;
+    if (typeof data === 'string') {
+      if (data.length > LARGEST_PAYLOAD) return false;
+      batch.add(binary ? BINARY : TEXT, data);
+      return true;
+    }
+    if (!(data instanceof Uint8Array) || data.length > LARGEST_PAYLOAD) return false;
+    batch.add((binary ?? true) ? BINARY : TEXT, data);
+    return true;
+  }
+
+  #batching(): FrameBatch | null {
     // What comes too late is not written, and only ws's own callback says so.
     if (!this.writable) return null;
     if (this.#batch === undefined) this.#batch = this.#newBatch();
@@ -89,15 +115,16 @@ export class WsPort implements SocketPort {
 
   /**
    * Where ws holds frames back itself, to compress them or to read a Blob, and where the stream
-   * is no TCP socket, only a callback for each frame tells when the kernel has taken it.
+   * is no TCP socket, only a callback for each frame tells when the kernel has taken it. What a
+   * client sends has to be masked, which ws does, and a class of the app may have a `send()` of its
+   * own.
    */
-  #newBatch(): WriteBatch | null {
+  #newBatch(): FrameBatch | null {
     const stream = streamOf(this.socket);
     const plain = stream instanceof Socket && !('encrypted' in stream);
-    if (!plain || this.socket.extensions !== '') return null;
-    return new WriteBatch(stream, (frames, error) => {
-      for (let frame = 0; frame < frames; frame++) this.#onTaken(error);
-    });
+    const direct = STRAIGHT && this.base.framesOnly && isServerSide(this.socket);
+    if (!direct || !plain || this.socket.extensions !== '') return null;
+    return new FrameBatch(stream, this.#onTaken);
   }
 
   #stopBatching(): null {
@@ -107,15 +134,14 @@ export class WsPort implements SocketPort {
   }
 
   /** Node reports success for writes that it cancelled as it destroyed the socket. */
-  readonly #onTaken: Written = (error) => {
+  readonly #onTaken: Written = (error, frames) => {
     const cancelled = !error && !this.#drained && streamOf(this.socket)?.destroyed;
-    this.#written?.(cancelled ? new Error('The socket was destroyed first.') : error);
+    this.#written?.(cancelled ? new Error('The socket was destroyed first.') : error, frames);
   };
 
   /** In one system call with what follows it: the close frame, more often than not. */
   ping(payload: Buffer): void {
     if (this.connecting) return;
-    this.#batching()?.begin();
     this.#inside(() => this.base.ping.call(this.socket, payload));
   }
 

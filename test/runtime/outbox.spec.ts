@@ -1167,3 +1167,53 @@ describe('what is not acknowledged', () => {
     expect(outbox.totals).toMatchObject({ accepted: 4, written: 1, dropped: 1, lost: 2 });
   });
 });
+
+describe('Messages that the port reports in one', () => {
+  test('are not shared where it reports each', () => {
+    expect(outbox.acceptInBatch('a')).toBeUndefined();
+    expect(outbox.totals.accepted).toBe(0);
+  });
+
+  test('settle together, once all of them are written', async () => {
+    port.batch = 1;
+    const first = outbox.acceptInBatch('a');
+    expect(outbox.acceptInBatch('b')).toBe(first);
+    expect(outbox.totals.accepted).toBe(2);
+    io.run();
+    expect(await first).toEqual({ status: 'written' });
+    expect(outbox.acceptInBatch('c')).not.toBe(first);
+  });
+
+  test('are lost together', async () => {
+    port.batch = 1;
+    const shared = outbox.acceptInBatch('a');
+    outbox.settle('network');
+    expect(await shared).toEqual({ status: 'lost', cause: 'network', sent: 'maybe' });
+  });
+
+  test('are parted by a ping, as its pong may prove only the first of them read', async () => {
+    port.batch = 1;
+    const before = outbox.acceptInBatch('before');
+    outbox.whenAcknowledged();
+    const behind = outbox.acceptInBatch('behind');
+    expect(behind).not.toBe(before);
+    outbox.markClose();
+    expect(outbox.acceptInBatch('last')).not.toBe(behind);
+  });
+
+  test('are kept and asked for where all are, and are not shared past what fits', () => {
+    start(32 * KiB, HIGH_WATER_MARK, { onUnacknowledged: () => {}, maxBuffered: 10 });
+    port.batch = 1;
+    expect(outbox.acceptInBatch('12345')).toBeDefined();
+    expect(outbox.acceptInBatch('123456')).toBeUndefined();
+    io.run();
+    expect(pingsRead()).toBe(1);
+    expect(outbox.takeUnacknowledged()).toEqual([]);
+  });
+
+  test('leave it to accept() to tell what can not be sent', () => {
+    port.batch = 1;
+    expect(outbox.acceptInBatch(Symbol('s') as unknown as MessageData)).toBeUndefined();
+    expect(outbox.totals.accepted).toBe(0);
+  });
+});

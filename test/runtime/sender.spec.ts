@@ -4,6 +4,7 @@ import { BufferBudget } from '../../src/runtime/buffer-budget.js';
 import { encodeJson } from '../../src/runtime/json.encoder.js';
 import { Outbox } from '../../src/runtime/outbox.js';
 import { Sender, type SenderHost } from '../../src/runtime/sender.js';
+import type { FakePort } from '../support/fakes/fake.port.js';
 import type { FakePeer } from '../support/fakes/fake.peer.js';
 import { ManualClock } from '../support/fakes/manual.clock.js';
 import { createSocketPair } from '../support/fakes/socket.pair.js';
@@ -14,6 +15,7 @@ import { microtasks } from './harness.js';
 let io: TaskQueue;
 let clock: ManualClock;
 let peer: FakePeer;
+let port: FakePort;
 let outbox: Outbox;
 let sender: Sender;
 let told: string[];
@@ -24,7 +26,7 @@ function start(send: PolicyPart['send'] = {}, encode = encodeJson): void {
   io = new TaskQueue();
   clock = new ManualClock();
   const pair = createSocketPair({ schedule: io.schedule, kernelBuffer: 100 });
-  ({ peer } = pair);
+  ({ peer, port } = pair);
   told = [];
   refusal = undefined;
   closed = new Promise(() => {});
@@ -262,5 +264,26 @@ describe('whether all was read', () => {
     refusal = 'closing';
     closed = Promise.resolve({ acknowledged: true } as CloseOutcome);
     expect(await sender.acknowledged()).toBe(true);
+  });
+});
+
+describe('Messages that the port reports in one', () => {
+  test('share a promise, as long as nothing is said of them', () => {
+    port.batch = 1;
+    const [first, second] = [sender.send('a'), sender.send('b')];
+    expect(second).toBe(first);
+    expect(sender.send('c', {})).not.toBe(first);
+    port.batch = 2;
+    expect(sender.send('d')).not.toBe(first);
+  });
+
+  test('have one each where the policy is to acknowledge, and where they are refused', async () => {
+    start({ acknowledge: true });
+    port.batch = 1;
+    expect(sender.send('a')).not.toBe(sender.send('b'));
+    start();
+    port.batch = 1;
+    refusal = 'closing';
+    expect(await sender.send('a')).toEqual({ status: 'refused', cause: 'closing' });
   });
 });

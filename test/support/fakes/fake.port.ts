@@ -44,6 +44,8 @@ export class FakePort implements SocketPort {
   stuck = false;
   /** `destroy()` resets the connection, so that the peer loses what it has not read. */
   resets = false;
+  /** What a port that reports several messages in one says; this one reports each. */
+  batch: number | undefined;
   /** What the port was told, in order, for tests about what an owner does. */
   readonly calls: string[] = [];
 

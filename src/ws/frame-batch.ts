@@ -1,0 +1,185 @@
+/* oxlint-disable typescript/unbound-method -- they are called with their stream as `this`. */
+import type { Duplex } from 'node:stream';
+import { FrameChunk, LARGEST_CHUNK } from './frame-chunk.js';
+import { HEADER_ROOM, writeFrame } from './frame.js';
+
+/** Messages above this many characters or bytes gain nothing from being put together. */
+export const LARGEST_PAYLOAD = 4 * 1024;
+
+/** Of UTF-8 for one UTF-16 code unit. */
+const MAX_BYTES_PER_UNIT = 3;
+
+/**
+ * Frames of all sockets after which what is held is written although the tick goes on: less than
+ * half a millisecond of sending, so that the first bytes of a burst leave early. Each time four
+ * times as many may follow, which makes this cost a burst nothing.
+ */
+const FLUSH_AFTER = 1024;
+const FLUSH_GROWTH = 4;
+
+const NOTHING = Buffer.alloc(0);
+const BATCH = Symbol('nestjs-safe-close.batch');
+
+type OnTaken = (error: Error | null | undefined, frames: number) => void;
+
+type Method = (this: Duplex, ...args: unknown[]) => unknown;
+
+/** A stream whose two ways to write have been put behind its batch. */
+interface Batched {
+  readonly [BATCH]: FrameBatch;
+}
+
+/** Batches that end with this tick. */
+let open: FrameBatch[] = [];
+/** Frames held, and how many may be. */
+let held = 0;
+let holdable = FLUSH_AFTER;
+
+/** The text that was sent last, for those who send one to many; its frame once it is sent again. */
+let repeated: string | undefined;
+let repeatedFirst = 0;
+let repeatedFrame: Buffer | undefined;
+
+function endTick(): void {
+  const batches = open;
+  open = [];
+  held = 0;
+  holdable = FLUSH_AFTER;
+  repeated = undefined;
+  repeatedFrame = undefined;
+  for (const batch of batches) batch.end();
+}
+
+function flushAll(): void {
+  held = 0;
+  holdable *= FLUSH_GROWTH;
+  for (const batch of open) batch.flush();
+}
+
+function flushingWrite(this: Duplex & Batched, ...args: unknown[]): unknown {
+  this[BATCH].flush();
+  return this[BATCH].write.apply(this, args);
+}
+
+function flushingEnd(this: Duplex & Batched, ...args: unknown[]): unknown {
+  this[BATCH].flush();
+  return this[BATCH].endStream.apply(this, args);
+}
+
+/**
+ * Frames of one socket in one tick, put together in one piece of memory and written by one system
+ * call: ws makes one for each frame, and that is most of what a send costs. Whatever else is
+ * written to the stream, such as a ping, the close frame or what ws writes on its own, first
+ * writes what is held, so that all keeps its order.
+ *
+ * That the kernel has taken a batch is read off the stream once for all of it, which spares each
+ * frame a callback; where some of it is left, one empty write behind it brings the news.
+ */
+export class FrameBatch {
+  readonly write: Method;
+  readonly endStream: Method;
+  /** Counts the ticks in which something was sent: frames of one tick are reported as one. */
+  tick = 0;
+  #open = false;
+  #frames = 0;
+  #chunk: FrameChunk | undefined;
+  /** What was held came too late for the stream. */
+  #tooLate = false;
+
+  constructor(
+    private readonly stream: Duplex,
+    /** Told how many frames the kernel has taken, or with an error that it will not. */
+    private readonly onTaken: OnTaken,
+  ) {
+    this.write = stream.write as Method;
+    this.endStream = stream.end as Method;
+    Object.assign(stream, { [BATCH]: this, write: flushingWrite, end: flushingEnd });
+  }
+
+  /** Bytes that the stream does not know of yet. */
+  get bytes(): number {
+    return this.#chunk?.length ?? 0;
+  }
+
+  /** @param first - the first byte of the frame */
+  add(first: number, data: string | Uint8Array): void {
+    const most = typeof data === 'string' ? data.length * MAX_BYTES_PER_UNIT : data.length;
+    const chunk = this.#chunkFor(most + HEADER_ROOM);
+    if (data === repeated && first === repeatedFirst) {
+      if (repeatedFrame) {
+        chunk.bytes.set(repeatedFrame, chunk.length);
+        chunk.length += repeatedFrame.length;
+      } else {
+        const from = chunk.length;
+        chunk.length = writeFrame(chunk.bytes, from, first, data);
+        repeatedFrame = Buffer.from(chunk.bytes.subarray(from, chunk.length));
+      }
+    } else {
+      chunk.length = writeFrame(chunk.bytes, chunk.length, first, data);
+      if (typeof data === 'string') {
+        repeated = data;
+        repeatedFirst = first;
+        repeatedFrame = undefined;
+      }
+    }
+    this.count();
+    if (++held >= holdable) flushAll();
+  }
+
+  /** A frame that was, or will be, written by another way and is reported with the others. */
+  count(): void {
+    this.#frames++;
+    if (this.#open) return;
+    this.#open = true;
+    if (open.push(this) === 1) process.nextTick(endTick);
+  }
+
+  /** Hands what is held to the stream; it is reported all the same at the end of the tick. */
+  flush(): void {
+    const chunk = this.#chunk;
+    if (!chunk) return;
+    this.#chunk = undefined;
+    const { stream } = this;
+    if (!stream.writable) {
+      this.#tooLate = true;
+      chunk.giveBack();
+      return;
+    }
+    // What the kernel does not take at once is kept by the stream: no more of it than there is.
+    const waits = stream.writableLength > 0;
+    this.write.call(stream, waits ? Buffer.from(chunk.filled()) : chunk.filled());
+    if (waits || stream.writableLength === 0) chunk.giveBack();
+  }
+
+  /** Before the tick is over: who is told is told later all the same, as of any write. */
+  endEarly(): void {
+    this.end((error, frames) => process.nextTick(this.onTaken, error, frames));
+  }
+
+  end(onTaken: OnTaken = this.onTaken): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.tick++;
+    this.flush();
+    const frames = this.#frames;
+    this.#frames = 0;
+    const { destroyed, writable, writableLength } = this.stream;
+    const taken = writableLength === 0;
+    if (destroyed || this.#tooLate || (!writable && !taken)) {
+      onTaken(new Error('The socket was ended first.'), frames);
+    } else if (taken) {
+      onTaken(undefined, frames);
+    } else {
+      this.write.call(this.stream, NOTHING, (error: Error | null) => onTaken(error, frames));
+    }
+  }
+
+  #chunkFor(room: number): FrameChunk {
+    const chunk = this.#chunk;
+    if (!chunk) return (this.#chunk = FrameChunk.take(room));
+    if (chunk.room >= room) return chunk;
+    if (chunk.length + room <= LARGEST_CHUNK) return (this.#chunk = chunk.grown(room));
+    this.flush();
+    return (this.#chunk = FrameChunk.take(LARGEST_CHUNK));
+  }
+}

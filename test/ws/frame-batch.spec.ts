@@ -1,0 +1,155 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { setImmediate as macrotask } from 'node:timers/promises';
+import { FrameBatch } from '../../src/ws/frame-batch.js';
+import { BINARY, TEXT } from '../../src/ws/frame.js';
+import { afterTest } from '../support/cleanup.js';
+
+interface Report {
+  readonly error: Error | undefined;
+  readonly frames: number;
+}
+
+/** A real pair of sockets, and every write that reaches the stream itself. */
+class Pair {
+  readonly writes: number[] = [];
+  readonly reports: Report[] = [];
+  readonly batch: FrameBatch;
+  received = Buffer.alloc(0);
+
+  constructor(
+    readonly server: Socket,
+    readonly client: Socket,
+  ) {
+    const write = server.write.bind(server) as (...args: unknown[]) => boolean;
+    server.write = (chunk: Buffer, ...rest: unknown[]) => {
+      this.writes.push(chunk.length);
+      return write(chunk, ...rest);
+    };
+    this.batch = new FrameBatch(server, (error, frames) => {
+      this.reports.push({ error: error ?? undefined, frames });
+    });
+    client.on('data', (data) => (this.received = Buffer.concat([this.received, data])));
+  }
+
+  static async make(): Promise<Pair> {
+    const listener = createServer().listen(0, '127.0.0.1');
+    await once(listener, 'listening');
+    const client = connect((listener.address() as AddressInfo).port, '127.0.0.1');
+    const [server] = (await once(listener, 'connection')) as [Socket];
+    listener.close();
+    for (const socket of [server, client]) {
+      socket.on('error', () => socket.destroy());
+      afterTest(() => void socket.destroy());
+    }
+    return new Pair(server, client);
+  }
+
+  async receives(bytes: number): Promise<string> {
+    while (this.received.length < bytes) await once(this.client, 'data');
+    return this.received.toString('latin1');
+  }
+}
+
+describe('The frames of one tick', () => {
+  let pair: Pair;
+  beforeEach(async () => {
+    pair = await Pair.make();
+  });
+
+  test('are one write, reported in one once the kernel has taken it', async () => {
+    for (const data of ['a', 'bb', 'ccc']) pair.batch.add(TEXT, data);
+    pair.batch.add(BINARY, Buffer.from('d'));
+    expect([pair.writes, pair.batch.bytes]).toEqual([[], 3 + 4 + 5 + 3]);
+    await macrotask();
+    expect(pair.writes).toEqual([15]);
+    expect(pair.batch.bytes).toBe(0);
+    expect(pair.reports).toEqual([{ error: undefined, frames: 4 }]);
+    expect(await pair.receives(15)).toBe('\x81\x01a\x81\x02bb\x81\x03ccc\x82\x01d');
+  });
+
+  test('of the same text are the same, also as binary frames, and to others', async () => {
+    const other = await Pair.make();
+    for (let time = 0; time < 3; time++)
+      for (const { batch } of [pair, other]) batch.add(TEXT, 'same');
+    for (let time = 0; time < 3; time++) pair.batch.add(BINARY, 'same');
+    expect(await pair.receives(36)).toBe('\x81\x04same'.repeat(3) + '\x82\x04same'.repeat(3));
+    expect(await other.receives(18)).toBe('\x81\x04same'.repeat(3));
+  });
+
+  test('stand before whatever is written or ended by another way', async () => {
+    pair.batch.add(TEXT, 'first');
+    pair.server.write('second');
+    pair.batch.add(TEXT, 'third');
+    pair.server.end('fourth');
+    expect(await pair.receives(26)).toBe('\x81\x05firstsecond\x81\x05thirdfourth');
+    expect(pair.reports).toEqual([{ error: undefined, frames: 2 }]);
+  });
+
+  test('are written before the tick is over where they fill a chunk, and reported after it', async () => {
+    for (let count = 0; count < 600; count++) pair.batch.add(TEXT, `${count}`.padEnd(64));
+    expect(pair.writes).toHaveLength(2);
+    expect(pair.reports).toEqual([]);
+    await pair.receives(600 * 66);
+    expect(pair.reports).toEqual([{ error: undefined, frames: 600 }]);
+  });
+
+  test('of many sockets are written after 1,024 of them', async () => {
+    const pairs = [pair, await Pair.make()];
+    for (let count = 0; count < 511; count++) for (const { batch } of pairs) batch.add(TEXT, '');
+    expect(pairs.map(({ writes }) => writes.length)).toEqual([0, 0]);
+    for (const { batch } of pairs) batch.add(TEXT, '');
+    expect(pairs.map(({ writes }) => writes)).toEqual([[1024], [1024]]);
+    for (let count = 0; count < 2048; count++) for (const { batch } of pairs) batch.add(TEXT, '');
+    expect(pairs.map(({ writes }) => writes.length)).toEqual([2, 2]);
+    await Promise.all(pairs.map((one) => one.receives(2 * 2560)));
+    expect(pairs.map(({ reports }) => reports)).toEqual(
+      pairs.map(() => [{ error: undefined, frames: 2560 }]),
+    );
+  });
+
+  test('that the kernel does not take are reported once it has', async () => {
+    pair.client.pause();
+    const big = Buffer.alloc(32 * 1024 * 1024);
+    pair.server.write(big);
+    pair.batch.add(TEXT, 'behind');
+    pair.batch.add(TEXT, 'it');
+    await macrotask();
+    expect(pair.reports).toEqual([]);
+    expect(pair.server.writableLength).toBeGreaterThanOrEqual('behind'.length + 2);
+    pair.client.resume();
+    await pair.receives(big.length + 12);
+    expect(pair.reports).toEqual([{ error: undefined, frames: 2 }]);
+  });
+
+  test('of a socket that was ended or destroyed are reported as failed', async () => {
+    pair.batch.add(TEXT, 'too late');
+    pair.server.destroy();
+    await macrotask();
+    const [report] = pair.reports;
+    expect([report?.frames, report?.error?.message]).toEqual([1, 'The socket was ended first.']);
+    expect(pair.batch.bytes).toBe(0);
+  });
+
+  test('that were written by another way are counted with them', async () => {
+    pair.batch.add(TEXT, 'one');
+    pair.server.write('two');
+    pair.batch.count();
+    await macrotask();
+    expect(pair.reports).toEqual([{ error: undefined, frames: 2 }]);
+  });
+
+  test('can be ended early, and are reported later all the same, once', async () => {
+    const { tick } = pair.batch;
+    pair.batch.add(TEXT, 'one');
+    pair.batch.endEarly();
+    expect([pair.writes, pair.reports]).toEqual([[5], []]);
+    expect(pair.batch.tick).toBe(tick + 1);
+    await macrotask();
+    expect(pair.reports).toEqual([{ error: undefined, frames: 1 }]);
+    pair.batch.endEarly();
+    await macrotask();
+    expect(pair.reports).toHaveLength(1);
+  });
+});

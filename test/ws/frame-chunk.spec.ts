@@ -1,0 +1,26 @@
+import { describe, expect, test } from '@jest/globals';
+import { FrameChunk, LARGEST_CHUNK } from '../../src/ws/frame-chunk.js';
+
+describe('A chunk', () => {
+  test('is the smallest in which what is asked for fits', () => {
+    const sizes = [1, 1024, 1025, 4096, 4097, LARGEST_CHUNK].map((room) => FrameChunk.take(room));
+    expect(sizes.map(({ room }) => room)).toEqual([1024, 1024, 4096, 4096, 16_384, 16_384]);
+  });
+
+  test('grows with its content, and what it grew out of is used again', () => {
+    const small = FrameChunk.take(10);
+    small.length = small.bytes.write('content');
+    const grown = small.grown(2000);
+    expect(grown.filled().toString()).toBe('content');
+    expect(grown.room).toBe(4096 - 'content'.length);
+    expect(FrameChunk.take(10)).toBe(small);
+    expect(small.length).toBe(0);
+  });
+
+  test('that is given back is kept, up to 1 MiB of a size', () => {
+    const taken = Array.from({ length: 100 }, () => FrameChunk.take(LARGEST_CHUNK));
+    for (const chunk of taken) chunk.giveBack();
+    const again = Array.from({ length: 100 }, () => FrameChunk.take(LARGEST_CHUNK));
+    expect(again.filter((chunk) => taken.includes(chunk))).toHaveLength(64);
+  });
+});

@@ -1,0 +1,93 @@
+/* oxlint-disable no-underscore-dangle -- Node's and ws's own names. */
+import { describe, expect, test } from '@jest/globals';
+import { createHook } from 'node:async_hooks';
+import type { Socket } from 'node:net';
+import { ownedPair, LOWEST, NEWEST } from './pairs.js';
+
+const MESSAGES = 1_000;
+const TEXT = 'x'.repeat(64);
+
+/** How many promises are made while it runs. */
+function promisesOf(work: () => void): number {
+  let made = 0;
+  const hook = createHook({ init: (_id, type) => void (made += type === 'PROMISE' ? 1 : 0) });
+  hook.enable();
+  work();
+  hook.disable();
+  return made;
+}
+
+/** Counts the writes that reach the kernel's side of a stream. */
+function countWrites(stream: Socket): () => number {
+  const write = stream._write.bind(stream);
+  const writev = stream._writev!.bind(stream);
+  let writes = 0;
+  stream._write = (...args) => {
+    writes++;
+    write(...args);
+  };
+  stream._writev = (...args) => {
+    writes++;
+    writev(...args);
+  };
+  return () => writes;
+}
+
+/* What a message costs, by counts that are the same on every machine. */
+describe.each([NEWEST, LOWEST])('The straight path of $name', (copy) => {
+  async function started() {
+    const pair = await ownedPair(copy);
+    const stream = (pair.socket as unknown as { _socket: Socket })._socket;
+    // The first message finds out what the socket can do.
+    await pair.owner.send('first');
+    return { ...pair, writes: countWrites(stream) };
+  }
+
+  test('a burst of one turn is a few writes, and one promise', async () => {
+    const { owner, writes } = await started();
+    const outcomes = new Set<Promise<unknown>>();
+    const promises = promisesOf(() => {
+      for (let sent = 0; sent < MESSAGES; sent++) outcomes.add(owner.send(TEXT));
+    });
+    expect(await Promise.all(outcomes)).toEqual([{ status: 'written' }]);
+    expect(promises).toBeLessThanOrEqual(1);
+    // 66 KB in chunks of 16 KiB.
+    expect(writes()).toBeLessThanOrEqual(6);
+    expect(owner.totals.written).toBe(MESSAGES + 1);
+  });
+
+  test('raw sends and posts of a burst make no promise', async () => {
+    const { owner, socket, writes } = await started();
+    const promises = promisesOf(() => {
+      for (let sent = 0; sent < 100; sent++) socket.send(TEXT);
+      for (let sent = 0; sent < 100; sent++) owner.post('event', sent);
+    });
+    expect(promises).toBe(0);
+    expect(await owner.send('last')).toEqual({ status: 'written' });
+    expect(writes()).toBe(1);
+  });
+
+  test('one message is one write', async () => {
+    const { owner, writes } = await started();
+    await owner.send(TEXT);
+    expect(writes()).toBe(1);
+  });
+
+  test('a burst takes no memory for each message', async () => {
+    const { socket, owner } = await started();
+    const burst = (): void => {
+      for (let sent = 0; sent < MESSAGES; sent++) socket.send(TEXT);
+    };
+    // What is compiled or made once is not the cost of a message.
+    for (let round = 0; round < 20; round++) {
+      burst();
+      // oxlint-disable-next-line no-await-in-loop
+      await owner.send('end of round');
+    }
+    const before = process.memoryUsage().heapUsed;
+    burst();
+    const bytes = (process.memoryUsage().heapUsed - before) / MESSAGES;
+    await owner.send('last');
+    expect(bytes).toBeLessThan(64);
+  });
+});
