@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Command } from './server.js';
+import type { Command, Stack } from './server.js';
 
 function pin(child: ChildProcess): void {
   try {
@@ -15,12 +15,12 @@ function pin(child: ChildProcess): void {
 /** A server in a process of its own, pinned to one core where that can be done. */
 export class BenchServer {
   private constructor(
-    readonly stack: string,
+    readonly stack: Stack,
     private readonly child: ChildProcess,
     readonly port: number,
   ) {}
 
-  static async start(stack: 'stock' | 'safe'): Promise<BenchServer> {
+  static async start(stack: Stack): Promise<BenchServer> {
     const child = fork(fileURLToPath(new URL('server.js', import.meta.url)), [stack]);
     pin(child);
     const [{ port }] = (await once(child, 'message')) as [{ port: number }];

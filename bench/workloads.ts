@@ -22,6 +22,12 @@ async function withPeers<T>(
   }
 }
 
+/** Bytes of an unmasked frame (RFC 6455 §5.2). */
+function frameSize(payload: number): number {
+  if (payload <= 125) return payload + 2;
+  return payload + (payload < 65_536 ? 4 : 10);
+}
+
 /** Settles once every peer has received so many bytes more. */
 function receive(peers: BenchPeer[], bytes: number): Promise<void> {
   return new Promise((resolve) => {
@@ -49,8 +55,6 @@ async function rate(
 
 const ECHO = textFrame('{"event":"echo","data":1}');
 const ECHO_REPLY_BYTES = 2 + '{"event":"echo","data":1}'.length;
-const SINK = textFrame('{"event":"sink"}');
-
 function echo(inFlight: number, rounds: number): Workload {
   return {
     name: `echo, 50 connections, ${inFlight} in flight`,
@@ -78,17 +82,68 @@ function echo(inFlight: number, rounds: number): Workload {
   };
 }
 
-function push(perTurn: number, perClient: number): Workload {
-  const bytes = 64;
-  const name = perTurn >= perClient ? 'in one turn' : `${perTurn} a turn`;
+interface Push {
+  readonly connections?: number;
+  readonly perClient: number;
+  readonly perTurn?: number;
+  readonly bytes?: number;
+  readonly fresh?: boolean;
+  readonly awaited?: boolean;
+}
+
+function push({
+  connections = 100,
+  perClient,
+  perTurn = Number.MAX_SAFE_INTEGER,
+  bytes = 64,
+  fresh = false,
+  awaited = false,
+}: Push): Workload {
+  const turn = perTurn > perClient ? `${perClient} in one turn` : `${perTurn} a turn`;
+  const traits = `${fresh ? ', fresh strings' : ''}${awaited ? ', awaited' : ''}`;
   return {
-    name: `push, 100 connections, 64 B, ${name}`,
+    name: `push ${bytes} B to ${connections}, ${turn}${traits}`,
     run: (server, scale) =>
-      withPeers(server, 100, (peers) => {
+      withPeers(server, connections, (peers) => {
         const count = Math.ceil(perClient * scale);
-        return rate(server, 100 * count, async () => {
-          const received = receive(peers, count * (bytes + 2));
-          server.tell({ do: 'push', perClient: count, bytes, perTurn });
+        return rate(server, connections * count, async () => {
+          const received = receive(peers, count * frameSize(bytes));
+          server.tell({ do: 'push', perClient: count, bytes, perTurn, fresh, awaited });
+          await received;
+        });
+      }),
+  };
+}
+
+function dispatch(event: string, each: number): Workload {
+  return {
+    name: `dispatch, ${event}`,
+    run: (server, scale) =>
+      withPeers(server, 50, async (peers) => {
+        const count = Math.ceil(each * scale);
+        const frame = textFrame(JSON.stringify({ event }));
+        const frames = Buffer.concat(Array.from({ length: count }, () => frame));
+        await server.ask({ do: 'expect', messages: 50 * count });
+        return rate(server, 50 * count, async () => {
+          const done = server.next();
+          for (const peer of peers) peer.write(frames);
+          await done;
+        });
+      }),
+  };
+}
+
+function broadcast(perTurn: number): Workload {
+  const bytes = 256;
+  const frame = frameSize(JSON.stringify({ event: 'event', data: 'x'.repeat(bytes) }).length);
+  return {
+    name: `broadcast ${bytes} B to 1,000, ${perTurn} a turn`,
+    run: (server, scale) =>
+      withPeers(server, 1000, (peers) => {
+        const times = Math.ceil(40 * scale);
+        return rate(server, 1000 * times, async () => {
+          const received = receive(peers, times * frame);
+          server.tell({ do: 'broadcast', times, bytes, perTurn });
           await received;
         });
       }),
@@ -98,33 +153,17 @@ function push(perTurn: number, perClient: number): Workload {
 export const WORKLOADS: readonly Workload[] = [
   echo(1, 400),
   echo(32, 60),
-  {
-    name: 'dispatch, handler returns nothing',
-    run: (server, scale) =>
-      withPeers(server, 50, async (peers) => {
-        const each = Math.ceil(3000 * scale);
-        const frames = Buffer.concat(Array.from({ length: each }, () => SINK));
-        await server.ask({ do: 'expect', messages: 50 * each });
-        return rate(server, 50 * each, async () => {
-          const done = server.next();
-          for (const peer of peers) peer.write(frames);
-          await done;
-        });
-      }),
-  },
-  push(1000, 1000),
-  push(4, 400),
-  push(1, 400),
-  {
-    name: 'broadcast loop, 256 B to 1,000 connections',
-    run: (server, scale) =>
-      withPeers(server, 1000, (peers) => {
-        const times = Math.ceil(40 * scale);
-        return rate(server, 1000 * times, async () => {
-          const received = receive(peers, times * (256 + 4));
-          server.tell({ do: 'broadcast', times, bytes: 256 });
-          await received;
-        });
-      }),
-  },
+  dispatch('sink', 3000),
+  dispatch('async sink', 3000),
+  dispatch('intercepted sink', 1000),
+  push({ perClient: 1000 }),
+  push({ connections: 1, perClient: 100_000 }),
+  push({ connections: 1, perClient: 100_000, fresh: true }),
+  push({ perClient: 100, bytes: 1024 }),
+  push({ perClient: 10, bytes: 64 * 1024 }),
+  push({ perClient: 640, perTurn: 32 }),
+  push({ perClient: 400, perTurn: 4 }),
+  push({ perClient: 400, perTurn: 1, awaited: true }),
+  broadcast(1),
+  broadcast(8),
 ];
