@@ -17,6 +17,9 @@ const MAX_BYTES_PER_UNIT = 3;
 const FLUSH_AFTER = 1024;
 const FLUSH_GROWTH = 4;
 
+/** And as many for each socket: a message to all is one write for each, however many they are. */
+const FRAMES_EACH = 16;
+
 const NOTHING = Buffer.alloc(0);
 const BATCH = Symbol('nestjs-safe-close.batch');
 
@@ -123,7 +126,7 @@ export class FrameBatch {
       }
     }
     this.count();
-    if (++held >= holdable) flushAll();
+    if (++held >= holdable && held >= open.length * FRAMES_EACH) flushAll();
   }
 
   /** A frame that was, or will be, written by another way and is reported with the others. */

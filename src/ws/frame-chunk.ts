@@ -7,8 +7,8 @@ const SIZES = [1024, 4 * 1024, 16 * 1024] as const;
 
 export const LARGEST_CHUNK = SIZES[2];
 
-/** Chunks of each size that are kept for the next tick: 1 MiB of each at most. */
-const KEPT_BYTES = 1024 * 1024;
+/** Chunks of each size that are kept for the next tick: 4 MiB of each at most, a thousand of the middle one. */
+const KEPT_BYTES = 4 * 1024 * 1024;
 
 /** A piece of memory that is written to a socket as one. */
 export class FrameChunk {

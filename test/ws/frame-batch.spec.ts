@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { setImmediate as macrotask } from 'node:timers/promises';
 import { FrameBatch } from '../../src/ws/frame-batch.js';
 import { BINARY, TEXT } from '../../src/ws/frame.js';
@@ -16,7 +17,8 @@ class Pair {
   readonly writes: number[] = [];
   readonly reports: Report[] = [];
   readonly batch: FrameBatch;
-  received = Buffer.alloc(0);
+  readonly #chunks: Buffer[] = [];
+  #received = 0;
 
   constructor(
     readonly server: Socket,
@@ -30,7 +32,10 @@ class Pair {
     this.batch = new FrameBatch(server, (error, frames) => {
       this.reports.push({ error: error ?? undefined, frames });
     });
-    client.on('data', (data) => (this.received = Buffer.concat([this.received, data])));
+    client.on('data', (data: Buffer) => {
+      this.#chunks.push(data);
+      this.#received += data.length;
+    });
   }
 
   static async make(): Promise<Pair> {
@@ -47,8 +52,8 @@ class Pair {
   }
 
   async receives(bytes: number): Promise<string> {
-    while (this.received.length < bytes) await once(this.client, 'data');
-    return this.received.toString('latin1');
+    while (this.#received < bytes) await once(this.client, 'data');
+    return Buffer.concat(this.#chunks).toString('latin1');
   }
 }
 
@@ -107,6 +112,23 @@ describe('The frames of one tick', () => {
     expect(pairs.map(({ reports }) => reports)).toEqual(
       pairs.map(() => [{ error: undefined, frames: 2560 }]),
     );
+  });
+
+  test('of very many sockets wait until there are some for each', async () => {
+    let writes = 0;
+    const write = (_chunk: unknown, _encoding: unknown, done: () => void): void => {
+      writes++;
+      done();
+    };
+    const batches = Array.from(
+      { length: 80 },
+      () => new FrameBatch(new Duplex({ read: () => {}, write }), () => {}),
+    );
+    for (let count = 0; count < 15; count++) for (const batch of batches) batch.add(TEXT, '');
+    expect(writes).toBe(0);
+    for (const batch of batches) batch.add(TEXT, '');
+    expect(writes).toBe(80);
+    await macrotask();
   });
 
   test('that the kernel does not take are reported once it has', async () => {

@@ -17,10 +17,10 @@ describe('A chunk', () => {
     expect(small.length).toBe(0);
   });
 
-  test('that is given back is kept, up to 1 MiB of a size', () => {
-    const taken = Array.from({ length: 100 }, () => FrameChunk.take(LARGEST_CHUNK));
+  test('that is given back is kept, up to 4 MiB of a size', () => {
+    const taken = Array.from({ length: 300 }, () => FrameChunk.take(LARGEST_CHUNK));
     for (const chunk of taken) chunk.giveBack();
-    const again = Array.from({ length: 100 }, () => FrameChunk.take(LARGEST_CHUNK));
-    expect(again.filter((chunk) => taken.includes(chunk))).toHaveLength(64);
+    const again = Array.from({ length: 300 }, () => FrameChunk.take(LARGEST_CHUNK));
+    expect(again.filter((chunk) => taken.includes(chunk))).toHaveLength(256);
   });
 });
