@@ -154,8 +154,9 @@ export class Outbox {
 
   /** @param patient - the sender can wait until there is room; it then has a `settle` if it cares */
   accept(data: MessageData, request?: SendRequest, settle?: Settle, patient = true): Acceptance {
-    if (this.#mayPass(data, request)) {
-      if (!this.#pass(data, request)) return 'unsendable';
+    const buffered = this.#buffered();
+    if (this.#mayPass(buffered, data, request)) {
+      if (!this.#pass(buffered, data, request)) return 'unsendable';
       this.#await(request, settle);
       this.#markWhereDue();
       return 'accepted';
@@ -176,8 +177,10 @@ export class Outbox {
    */
   acceptInBatch(data: MessageData): Promise<SendOutcome> | undefined {
     const { batch } = this.port;
-    if (batch === undefined || !this.#mayPass(data, undefined)) return undefined;
-    if (!this.#pass(data, undefined)) return undefined;
+    if (batch === undefined) return undefined;
+    const buffered = this.#buffered();
+    if (!this.#mayPass(buffered, data, undefined)) return undefined;
+    if (!this.#pass(buffered, data, undefined)) return undefined;
     let shared = this.#shared;
     // The first message of a socket that can't be batched is what shows it.
     if (shared?.batch === batch && this.port.batch === batch) shared.sequence = this.#handed;
@@ -220,7 +223,7 @@ export class Outbox {
     return (
       !this.#queue?.first &&
       !this.#waiting?.first &&
-      this.#mayHandOver(this.port.bufferedAmount) &&
+      this.#mayHandOver(this.#buffered()) &&
       (this.#unacknowledged?.bytes ?? 0) < this.policy.maxBuffered
     );
   }
@@ -440,8 +443,13 @@ export class Outbox {
     this.#charged = bytes;
   }
 
+  /** Bytes of ours on their way; what else the socket holds, such as pongs, is none. */
+  #buffered(): number {
+    return this.#handed === this.#confirmed ? 0 : this.port.bufferedAmount;
+  }
+
   #recharge(): void {
-    let held = this.#handed === this.#confirmed ? 0 : this.port.bufferedAmount;
+    let held = this.#buffered();
     if (this.#unacknowledged) held = Math.max(held, this.#unacknowledged.bytes);
     if (this.#queue) held += this.queuedBytes;
     this.#charge(held);
@@ -450,17 +458,16 @@ export class Outbox {
   // On the way.
 
   /** Nothing has to be looked at before it is handed over. */
-  #mayPass(data: MessageData, request: SendRequest | undefined): boolean {
+  #mayPass(buffered: number, data: MessageData, request: SendRequest | undefined): boolean {
     return (
       this.#queue?.first === undefined &&
       this.#waiting?.first === undefined &&
-      this.#mayHandOver(this.port.bufferedAmount) &&
+      this.#mayHandOver(buffered) &&
       (this.#unacknowledged === undefined || this.#fitsUnacknowledged(data, request))
     );
   }
 
-  #pass(data: MessageData, request: SendRequest | undefined): boolean {
-    const buffered = this.port.bufferedAmount;
+  #pass(buffered: number, data: MessageData, request: SendRequest | undefined): boolean {
     const before = this.#unmarkedBytes;
     if (!this.#handOver(data, request)) return false;
     this.accepted++;
@@ -516,7 +523,7 @@ export class Outbox {
     if (error || this.#settled) return;
     this.#confirmed += messages;
     this.#shared = undefined;
-    if (this.#writtenWaiters) this.#settleWaiters(this.#writtenWaiters, this.written, WRITTEN);
+    this.#settleWritten();
     if (this.#queue?.first) this.#pump();
     if (this.#handed === this.#confirmed || this.#charged > this.policy.highWaterMark) {
       this.#recharge();
@@ -567,12 +574,22 @@ export class Outbox {
     if (covered <= this.#acknowledged) return;
     this.#acknowledged = covered;
     this.#unacknowledged?.release(covered);
-    this.#settleWaiters(this.#writtenWaiters, covered, WRITTEN);
+    this.#settleWritten();
     this.#settleWaiters(this.#acknowledgedWaiters, covered, ACKNOWLEDGED);
     if (!this.#unacknowledged || this.#settled) return;
     this.#pump();
     this.#recharge();
     this.#makeRoom();
+  }
+
+  /** All of them, more often than not, which needs no second list. */
+  #settleWritten(): void {
+    const waiters = this.#writtenWaiters;
+    if (!waiters) return;
+    const { written } = this;
+    if (waiters.at(-1)!.sequence > written) return this.#settleWaiters(waiters, written, WRITTEN);
+    this.#writtenWaiters = undefined;
+    for (const { settle } of waiters) settle(WRITTEN);
   }
 
   #settleWaiters(waiters: Waiter[] | undefined, reached: number, outcome: SendOutcome): void {

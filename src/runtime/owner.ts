@@ -289,7 +289,7 @@ export class Owner
 
   get refusal(): RefusalCause | undefined {
     if (this.port.connecting) return 'connecting';
-    return this.accepting ? undefined : refusalCause(this.context);
+    return this.context === OPEN || this.accepting ? undefined : refusalCause(this.context);
   }
 
   onSlowConsumer(): void {

@@ -3,12 +3,18 @@ import type { CloseFrame } from '../core/close-request.js';
 /** What ws's `send()` takes. */
 export type MessageData = string | number | Buffer | ArrayBufferLike | ArrayBufferView | Blob;
 
+/** One message for many, which is never changed; what a port makes of it for all, it keeps here. */
+export interface SharedMessage {
+  frame?: Buffer;
+}
+
 /** ws's options of `send()`, handed on untouched. */
 export interface MessageOptions {
   readonly binary?: boolean | undefined;
   readonly compress?: boolean | undefined;
   readonly fin?: boolean | undefined;
   readonly mask?: boolean | undefined;
+  readonly shared?: SharedMessage | undefined;
 }
 
 /** A message as ws emits it. */

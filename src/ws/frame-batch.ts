@@ -1,6 +1,7 @@
 /* oxlint-disable typescript/unbound-method -- they are called with their stream as `this`. */
 import type { Duplex } from 'node:stream';
 import { FrameChunk, LARGEST_CHUNK } from './frame-chunk.js';
+import { FrameRun } from './frame-run.js';
 import { HEADER_ROOM, writeFrame } from './frame.js';
 
 /** Messages above this many characters or bytes gain nothing from being put together. */
@@ -43,8 +44,12 @@ let repeated: string | undefined;
 let repeatedFirst = 0;
 let repeatedFrame: Buffer | undefined;
 
+/** What all begin with that send what others send. */
+let noFrames = FrameRun.empty();
+
 function endTick(): void {
   const batches = open;
+  noFrames = FrameRun.empty();
   open = [];
   held = 0;
   holdable = FLUSH_AFTER;
@@ -86,6 +91,8 @@ export class FrameBatch {
   #open = false;
   #frames = 0;
   #chunk: FrameChunk | undefined;
+  /** Instead of a chunk: only frames that others send, too. */
+  #run: FrameRun | undefined;
   /** What was held came too late for the stream. */
   #tooLate = false;
 
@@ -101,7 +108,21 @@ export class FrameBatch {
 
   /** Bytes that the stream does not know of yet. */
   get bytes(): number {
-    return this.#chunk?.length ?? 0;
+    return this.#chunk?.length ?? this.#run?.length ?? 0;
+  }
+
+  get bufferedAmount(): number {
+    return this.stream.writableLength + this.bytes;
+  }
+
+  /**
+   * A whole frame that nobody changes any more: it is kept rather than copied, for all who send it.
+   */
+  addShared(frame: Buffer): void {
+    if (this.bytes + frame.length > LARGEST_CHUNK) this.flush();
+    if (this.#chunk) this.#chunkFor(frame.length).append(frame);
+    else this.#run = (this.#run ?? noFrames).with(frame);
+    this.#added();
   }
 
   /** @param first - the first byte of the frame */
@@ -110,8 +131,7 @@ export class FrameBatch {
     const chunk = this.#chunkFor(most + HEADER_ROOM);
     if (data === repeated && first === repeatedFirst) {
       if (repeatedFrame) {
-        chunk.bytes.set(repeatedFrame, chunk.length);
-        chunk.length += repeatedFrame.length;
+        chunk.append(repeatedFrame);
       } else {
         const from = chunk.length;
         chunk.length = writeFrame(chunk.bytes, from, first, data);
@@ -125,8 +145,7 @@ export class FrameBatch {
         repeatedFrame = undefined;
       }
     }
-    this.count();
-    if (++held >= holdable && held >= open.length * FRAMES_EACH) flushAll();
+    this.#added();
   }
 
   /** A frame that was, or will be, written by another way and is reported with the others. */
@@ -140,14 +159,23 @@ export class FrameBatch {
   /** Hands what is held to the stream; it is reported all the same at the end of the tick. */
   flush(): void {
     const chunk = this.#chunk;
-    if (!chunk) return;
+    const run = this.#run;
+    if (!chunk && !run) return;
     this.#chunk = undefined;
+    this.#run = undefined;
     const { stream } = this;
     if (!stream.writable) {
       this.#tooLate = true;
-      chunk.giveBack();
-      return;
+      chunk?.giveBack();
+    } else if (chunk) {
+      this.#write(chunk);
+    } else {
+      this.write.call(stream, run!.joined());
     }
+  }
+
+  #write(chunk: FrameChunk): void {
+    const { stream } = this;
     // What the kernel does not take at once is kept by the stream: no more of it than there is.
     const waits = stream.writableLength > 0;
     this.write.call(stream, waits ? Buffer.from(chunk.filled()) : chunk.filled());
@@ -166,18 +194,30 @@ export class FrameBatch {
     this.flush();
     const frames = this.#frames;
     this.#frames = 0;
-    const { destroyed, writable, writableLength } = this.stream;
-    const taken = writableLength === 0;
-    if (destroyed || this.#tooLate || (!writable && !taken)) {
+    const { stream } = this;
+    const taken = stream.writableLength === 0;
+    if (stream.destroyed || this.#tooLate || (!taken && !stream.writable)) {
       onTaken(new Error('The socket was ended first.'), frames);
     } else if (taken) {
       onTaken(undefined, frames);
     } else {
-      this.write.call(this.stream, NOTHING, (error: Error | null) => onTaken(error, frames));
+      this.write.call(stream, NOTHING, (error: Error | null) => onTaken(error, frames));
     }
   }
 
+  #added(): void {
+    this.count();
+    if (++held >= holdable && held >= open.length * FRAMES_EACH) flushAll();
+  }
+
   #chunkFor(room: number): FrameChunk {
+    const run = this.#run;
+    if (run && run.length + room > LARGEST_CHUNK) {
+      this.flush();
+    } else if (run) {
+      this.#run = undefined;
+      (this.#chunk = FrameChunk.take(run.length + room)).append(run.joined());
+    }
     const chunk = this.#chunk;
     if (!chunk) return (this.#chunk = FrameChunk.take(room));
     if (chunk.room >= room) return chunk;

@@ -32,11 +32,15 @@ export class FrameChunk {
     return this.bytes.length - this.length;
   }
 
+  append(bytes: Uint8Array): void {
+    this.bytes.set(bytes, this.length);
+    this.length += bytes.length;
+  }
+
   /** One with the same content and more room; this one is given back. */
   grown(room: number): FrameChunk {
     const larger = FrameChunk.take(this.length + room);
-    larger.bytes.set(this.filled(), 0);
-    larger.length = this.length;
+    larger.append(this.filled());
     this.giveBack();
     return larger;
   }

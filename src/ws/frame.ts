@@ -2,6 +2,9 @@
 export const TEXT = 0x81;
 export const BINARY = 0x82;
 
+/** The most that 16 bits of length can say. */
+export const LARGEST_FRAMED = 0xffff;
+
 /** More than the longest header that is needed here, of 16 bits of length (RFC 6455 §5.2). */
 export const HEADER_ROOM = 4;
 
@@ -46,4 +49,11 @@ export function writeFrame(
   if (header !== guess) target.copyWithin(offset + header, offset + guess, offset + guess + length);
   writeHeader(target, offset, first, length);
   return offset + header + length;
+}
+
+/** A frame of at most `LARGEST_FRAMED` bytes. */
+export function frameOf(first: number, data: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafeSlow(headerOf(data.length) + data.length);
+  writeFrame(frame, 0, first, data);
+  return frame;
 }

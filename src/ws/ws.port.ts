@@ -14,7 +14,7 @@ import {
   streamOf,
   writeQueueSize,
 } from './ws.internals.js';
-import { BINARY, TEXT } from './frame.js';
+import { BINARY, frameOf, LARGEST_FRAMED, TEXT } from './frame.js';
 import { FrameBatch, LARGEST_PAYLOAD } from './frame-batch.js';
 
 /** What ws's receiver has met that it answers by calling `close()` itself. */
@@ -36,6 +36,7 @@ const STRAIGHT = process.env['SAFE_CLOSE_NO_BATCHING'] === undefined;
 export class WsPort implements SocketPort {
   /** ws's own methods are running, and see the state that ws keeps rather than the owner's. */
   inside = false;
+  #connecting = true;
   #verdict: ReceiverVerdict | undefined;
   /** `null`: this socket has none. */
   #batch: FrameBatch | null | undefined;
@@ -57,7 +58,8 @@ export class WsPort implements SocketPort {
   }
 
   get connecting(): boolean {
-    return this.readyState === WebSocket.CONNECTING;
+    // Once it is not, it never is again.
+    return this.#connecting && (this.#connecting = this.readyState === WebSocket.CONNECTING);
   }
 
   get writable(): boolean {
@@ -65,7 +67,10 @@ export class WsPort implements SocketPort {
   }
 
   get bufferedAmount(): number {
-    return this.base.bufferedAmount.call(this.socket) + (this.#batch?.bytes ?? 0);
+    const batch = this.#batch;
+    // What ws has refused as it came too late, it counts on its own.
+    if (batch && this.writable) return batch.bufferedAmount;
+    return this.base.bufferedAmount.call(this.socket) + (batch?.bytes ?? 0);
   }
 
   get batch(): number | undefined {
@@ -101,8 +106,16 @@ export class WsPort implements SocketPort {
       batch.add(binary ? BINARY : TEXT, data);
       return true;
     }
-    if (!(data instanceof Uint8Array) || data.length > LARGEST_PAYLOAD) return false;
-    batch.add((binary ?? true) ? BINARY : TEXT, data);
+    if (!(data instanceof Uint8Array)) return false;
+    const first = (binary ?? true) ? BINARY : TEXT;
+    const shared = options?.shared;
+    if (shared && data.length <= LARGEST_FRAMED) {
+      batch.addShared((shared.frame ??= frameOf(first, data)));
+    } else if (data.length <= LARGEST_PAYLOAD) {
+      batch.add(first, data);
+    } else {
+      return false;
+    }
     return true;
   }
 

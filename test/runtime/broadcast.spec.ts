@@ -31,7 +31,7 @@ test('one frame goes to all, and each counts by what became of it', async () => 
   expect(new Set(all.map(({ sent }) => sent!.data)).size).toBe(1);
   expect(all[0]!.sent).toEqual({
     data: Buffer.from('frame'),
-    request: { binary: false, conflate: 'key' },
+    request: { binary: false, conflate: 'key', shared: {} },
   });
   for (const [index, settled] of outcomes.entries()) all[index]!.settle!(settled);
   expect(await outcome).toEqual({
@@ -46,7 +46,7 @@ test('one frame goes to all, and each counts by what became of it', async () => 
 test('a Buffer stays one, as a binary frame', () => {
   const [one] = targets(1);
   void broadcast([one!], Buffer.from('frame'));
-  expect(one!.sent).toEqual({ data: Buffer.from('frame'), request: { binary: true } });
+  expect(one!.sent).toEqual({ data: Buffer.from('frame'), request: { binary: true, shared: {} } });
 });
 
 test('to nobody is over at once, and so is one that nothing was sent of', async () => {

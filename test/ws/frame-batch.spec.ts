@@ -83,6 +83,43 @@ describe('The frames of one tick', () => {
     expect(await other.receives(18)).toBe('\x81\x04same'.repeat(3));
   });
 
+  test('that others send, too, keep their order among those that they do not', async () => {
+    const other = await Pair.make();
+    const [one, two] = ['one', 'two'].map((text) => Buffer.from(`\x81\x03${text}`, 'latin1'));
+    for (const { batch } of [pair, other]) for (const frame of [one!, two!]) batch.addShared(frame);
+    pair.batch.add(TEXT, 'own');
+    for (const { batch } of [pair, other]) batch.addShared(one!);
+    expect([pair.batch.bytes, other.batch.bufferedAmount]).toEqual([20, 15]);
+    expect(await pair.receives(20)).toBe('\x81\x03one\x81\x03two\x81\x03own\x81\x03one');
+    expect(await other.receives(15)).toBe('\x81\x03one\x81\x03two\x81\x03one');
+    expect([pair.writes, other.writes]).toEqual([[20], [15]]);
+    expect(pair.reports).toEqual([{ error: undefined, frames: 4 }]);
+  });
+
+  test('that others send, too, are written where they come to more than a chunk', async () => {
+    const frame = Buffer.alloc(10_000, 'x');
+    for (let time = 0; time < 2; time++) pair.batch.addShared(frame);
+    expect(pair.writes).toEqual([10_000]);
+    pair.batch.addShared(Buffer.alloc(5000, 'x'));
+    pair.batch.add(TEXT, 'y'.repeat(1000));
+    expect(pair.writes).toEqual([10_000, 15_000]);
+    pair.batch.addShared(Buffer.alloc(20_000, 'z'));
+    await macrotask();
+    expect(pair.writes).toEqual([10_000, 15_000, 1004, 20_000]);
+    const text = await pair.receives(46_004);
+    expect(text.replaceAll(/(.)\1+/g, '$1')).toBe('x\x81~\x03\u00e8yz');
+    expect(pair.reports).toEqual([{ error: undefined, frames: 5 }]);
+  });
+
+  test('that others send, too, fail with the socket', async () => {
+    pair.batch.addShared(Buffer.from('too late'));
+    pair.server.destroy();
+    await macrotask();
+    expect(pair.reports.map(({ frames, error }) => [frames, error?.message])).toEqual([
+      [1, 'The socket was ended first.'],
+    ]);
+  });
+
   test('stand before whatever is written or ended by another way', async () => {
     pair.batch.add(TEXT, 'first');
     pair.server.write('second');

@@ -1,7 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import * as ws from 'ws';
-import { BINARY, HEADER_ROOM, TEXT, writeFrame } from '../../src/ws/frame.js';
+import {
+  BINARY,
+  frameOf,
+  HEADER_ROOM,
+  LARGEST_FRAMED,
+  TEXT,
+  writeFrame,
+} from '../../src/ws/frame.js';
 
 /** As ws's own sender makes it. */
 function expected(data: string | Buffer): Buffer {
@@ -23,6 +30,10 @@ describe('A frame', () => {
   test.each([0, 1, 124, 125, 126, 127, 4095, 4096, 21_845])('of %i bytes is that of ws', (size) => {
     expect(framed('x'.repeat(size))).toEqual(expected('x'.repeat(size)));
     expect(framed(Buffer.alloc(size, 7))).toEqual(expected(Buffer.alloc(size, 7)));
+  });
+
+  test.each([125, 126, LARGEST_FRAMED])('of its own, of %i bytes, is that of ws', (size) => {
+    expect(frameOf(BINARY, Buffer.alloc(size, 7))).toEqual(expected(Buffer.alloc(size, 7)));
   });
 
   test.each([41, 42, 62, 63, 124, 125, 126])('of %i wide characters is that of ws', (size) => {

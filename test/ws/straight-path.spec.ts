@@ -2,6 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { createHook } from 'node:async_hooks';
 import type { Socket } from 'node:net';
+import { broadcast } from '../../src/runtime/broadcast.js';
 import { ownedPair, LOWEST, NEWEST } from './pairs.js';
 
 const MESSAGES = 1_000;
@@ -72,6 +73,46 @@ describe.each([NEWEST, LOWEST])('The straight path of $name', (copy) => {
     await owner.send(TEXT);
     expect(writes()).toBe(1);
   });
+
+  test('broadcasts of one turn are one write each, and nobody has a copy', async () => {
+    const pairs = await Promise.all([started(), started(), started()]);
+    const written: unknown[] = [];
+    for (const { socket } of pairs) {
+      const stream = (socket as unknown as { _socket: Socket })._socket;
+      const write = stream._write.bind(stream);
+      stream._write = (chunk, ...rest) => {
+        written.push(chunk);
+        write(chunk, ...rest);
+      };
+    }
+    const owners = pairs.map(({ owner }) => owner);
+    const outcomes = [TEXT, 'y'.repeat(64)].map((text) => broadcast(owners, text));
+    for (const outcome of await Promise.all(outcomes)) expect(outcome.written).toBe(3);
+    expect(written.map((chunk) => (chunk as Buffer).length)).toEqual([132, 132, 132]);
+    expect(new Set(written).size).toBe(1);
+  });
+
+  test.each([125, 126, 65_535, 65_536])(
+    'a broadcast of %i bytes is what was sent',
+    async (size) => {
+      const { owner, peer } = await started();
+      const received: [string, boolean][] = [];
+      const last = new Promise((resolve) => {
+        peer.on('message', (message: Buffer, isBinary) => {
+          received.push([message.toString(), isBinary]);
+          if (isBinary) resolve(undefined);
+        });
+      });
+      const [text, data] = ['t'.repeat(size), Buffer.alloc(size, 'd')];
+      void broadcast([owner], text);
+      void broadcast([owner], data);
+      await last;
+      expect(received.slice(-2)).toEqual([
+        [text, false],
+        [data.toString(), true],
+      ]);
+    },
+  );
 
   test('a burst takes no memory for each message', async () => {
     const { socket, owner } = await started();
