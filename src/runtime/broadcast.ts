@@ -61,7 +61,11 @@ export function broadcast(
   const tally = new Tally(targets.length);
   if (targets.length === 0) return Promise.resolve(tally.outcome);
   const data = Buffer.isBuffer(frame) ? frame : Buffer.from(frame);
-  const shared: SendRequest = { binary: typeof frame !== 'string', ...request, shared: {} };
+  const shared: SendRequest = {
+    binary: typeof frame !== 'string',
+    ...request,
+    ...(targets.length > 1 && { shared: {} }),
+  };
   return new Promise((resolve) => {
     let left = targets.length;
     const settle: Settle = (outcome) => {

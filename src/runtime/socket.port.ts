@@ -6,6 +6,7 @@ export type MessageData = string | number | Buffer | ArrayBufferLike | ArrayBuff
 /** One message for many, which is never changed; what a port makes of it for all, it keeps here. */
 export interface SharedMessage {
   frame?: Buffer;
+  compressedFrame?: Buffer;
 }
 
 /** ws's options of `send()`, handed on untouched. */

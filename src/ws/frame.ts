@@ -2,6 +2,9 @@
 export const TEXT = 0x81;
 export const BINARY = 0x82;
 
+/** What a compressed message has beside it (RFC 7692 §6). */
+export const COMPRESSED = 0x40;
+
 /** The most that 16 bits of length can say. */
 export const LARGEST_FRAMED = 0xffff;
 

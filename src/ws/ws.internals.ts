@@ -8,12 +8,21 @@ import { SetupError } from '../core/errors.js';
  * to tell its own answer to the peer's close frame from the app's `close()`, nor to find the
  * socket of a client. All exist unchanged since ws 8.0; `assertSupportedWs` checks at boot.
  */
+/** What compresses the frames of one socket; its fields exist unchanged since ws 3.0. */
+export interface MessageDeflate {
+  /** As negotiated (RFC 7692 §7.1). */
+  readonly params: Readonly<Record<string, unknown>> | null;
+  /** `null` until it is needed. */
+  readonly _deflate: { reset(): void } | null;
+}
+
 interface Internals {
   /** Absent, or false, where the app answers pings itself. */
   readonly _autoPong?: boolean;
   /** Both since 8.21. */
   readonly _pendingAutoPongs?: number;
   readonly _maxPendingAutoPongs?: number;
+  readonly _extensions: { readonly 'permessage-deflate'?: MessageDeflate };
   readonly _isServer: boolean;
   readonly _closeFrameReceived: boolean;
   readonly _closeFrameSent: boolean;
@@ -64,6 +73,10 @@ export function isServerSide(socket: WebSocket): boolean {
   return internalsOf(socket)._isServer;
 }
 
+export function deflateOf(socket: WebSocket): MessageDeflate | undefined {
+  return internalsOf(socket)._extensions['permessage-deflate'];
+}
+
 export function streamOf(socket: WebSocket): Duplex | undefined {
   return internalsOf(socket)._socket ?? undefined;
 }
@@ -76,6 +89,7 @@ export function writeQueueSize(socket: WebSocket): number {
 const REQUIRED = [
   '_closeFrameReceived',
   '_closeFrameSent',
+  '_extensions',
   '_isServer',
   '_receiver',
   '_socket',

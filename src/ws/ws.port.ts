@@ -2,7 +2,12 @@ import { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { NO_STATUS_RECEIVED } from '../core/close-code.js';
 import type { CloseFrame } from '../core/close-request.js';
-import type { MessageData, MessageOptions, SocketPort } from '../runtime/socket.port.js';
+import type {
+  MessageData,
+  MessageOptions,
+  SharedMessage,
+  SocketPort,
+} from '../runtime/socket.port.js';
 import type { BaseMembers } from './base-members.js';
 import {
   answersPings,
@@ -14,7 +19,8 @@ import {
   streamOf,
   writeQueueSize,
 } from './ws.internals.js';
-import { BINARY, frameOf, LARGEST_FRAMED, TEXT } from './frame.js';
+import { DeflateContext, deflated } from './deflate-context.js';
+import { BINARY, COMPRESSED, frameOf, LARGEST_FRAMED, TEXT } from './frame.js';
 import { FrameBatch, LARGEST_PAYLOAD } from './frame-batch.js';
 
 /** What ws's receiver has met that it answers by calling `close()` itself. */
@@ -32,6 +38,13 @@ const NO_OPTIONS: MessageOptions = Object.freeze({});
 /** Set to anything, every message takes ws's own way: to find out whether ours is at fault. */
 const STRAIGHT = process.env['SAFE_CLOSE_NO_BATCHING'] === undefined;
 
+/** Where frames may be compressed, one may as well not be (RFC 7692 §6). */
+function smallestFrameOf(first: number, data: Uint8Array): Buffer {
+  const payload = deflated(data);
+  const smaller = payload.length < data.length;
+  return smaller ? frameOf(first | COMPRESSED, payload) : frameOf(first, data);
+}
+
 /** The port over one ws socket: it calls the methods that the owner's own ones stand before. */
 export class WsPort implements SocketPort {
   /** ws's own methods are running, and see the state that ws keeps rather than the owner's. */
@@ -40,6 +53,8 @@ export class WsPort implements SocketPort {
   #verdict: ReceiverVerdict | undefined;
   /** `null`: this socket has none. */
   #batch: FrameBatch | null | undefined;
+  /** Where frames are compressed. */
+  #deflate: DeflateContext | undefined;
   /** The next frame goes on with a message that ws has begun (RFC 6455 §5.4). */
   #fragmented = false;
   #written: Written | undefined;
@@ -69,12 +84,12 @@ export class WsPort implements SocketPort {
   get bufferedAmount(): number {
     const batch = this.#batch;
     // What ws has refused as it came too late, it counts on its own.
-    if (batch && this.writable) return batch.bufferedAmount;
+    if (batch && !this.#deflate && this.writable) return batch.bufferedAmount;
     return this.base.bufferedAmount.call(this.socket) + (batch?.bytes ?? 0);
   }
 
   get batch(): number | undefined {
-    return this.#batch?.tick;
+    return this.#deflate ? undefined : this.#batch?.tick;
   }
 
   get blocked(): boolean {
@@ -87,14 +102,18 @@ export class WsPort implements SocketPort {
     if (batch && this.#addTo(batch, data, options)) return;
     const before = this.inside;
     this.inside = true;
+    this.#deflate?.enterWs();
     try {
-      const callback = batch ? undefined : this.#onTaken;
+      const callback = batch && !this.#deflate ? undefined : this.#onLeft;
       this.base.send.call(this.socket, data, options ?? NO_OPTIONS, callback);
+    } catch (error) {
+      this.#deflate?.leaveWs();
+      throw error;
     } finally {
       this.inside = before;
     }
     this.#fragmented = options?.fin === false;
-    batch?.count();
+    if (!this.#deflate) batch?.count();
   }
 
   /** Returns false for what only ws itself can send, or sends as fast. */
@@ -102,20 +121,29 @@ export class WsPort implements SocketPort {
     if (this.#fragmented || (options && (options.fin === false || options.mask))) return false;
     const binary = options?.binary;
     if (typeof data === 'string') {
-      if (data.length > LARGEST_PAYLOAD) return false;
+      if (this.#deflate || data.length > LARGEST_PAYLOAD) return false;
       batch.add(binary ? BINARY : TEXT, data);
       return true;
     }
     if (!(data instanceof Uint8Array)) return false;
     const first = (binary ?? true) ? BINARY : TEXT;
     const shared = options?.shared;
-    if (shared && data.length <= LARGEST_FRAMED) {
+    if (shared && data.length <= LARGEST_FRAMED) return this.#addShared(batch, first, data, shared);
+    if (this.#deflate || data.length > LARGEST_PAYLOAD) return false;
+    batch.add(first, data);
+    return true;
+  }
+
+  #addShared(batch: FrameBatch, first: number, data: Uint8Array, shared: SharedMessage): boolean {
+    const context = this.#deflate;
+    if (!context) {
       batch.addShared((shared.frame ??= frameOf(first, data)));
-    } else if (data.length <= LARGEST_PAYLOAD) {
-      batch.add(first, data);
-    } else {
-      return false;
+      return true;
     }
+    if (!context.idle) return false;
+    const frame = (shared.compressedFrame ??= smallestFrameOf(first, data));
+    if ((frame[0]! & COMPRESSED) !== 0) context.overwrite();
+    batch.addShared(frame);
     return true;
   }
 
@@ -128,15 +156,19 @@ export class WsPort implements SocketPort {
 
   /**
    * Where ws holds frames back itself, to compress them or to read a Blob, and where the stream
-   * is no TCP socket, only a callback for each frame tells when the kernel has taken it. What a
-   * client sends has to be masked, which ws does, and a class of the app may have a `send()` of its
-   * own.
+   * is no TCP socket, only a callback for each frame tells when the kernel has taken it: of those
+   * that are compressed only what was compressed for many goes another way. What a client sends has
+   * to be masked, which ws does, and a class of the app may have a `send()` of its own.
    */
   #newBatch(): FrameBatch | null {
     const stream = streamOf(this.socket);
     const plain = stream instanceof Socket && !('encrypted' in stream);
     const direct = STRAIGHT && this.base.framesOnly && isServerSide(this.socket);
-    if (!direct || !plain || this.socket.extensions !== '') return null;
+    if (!direct || !plain) return null;
+    if (this.socket.extensions !== '') {
+      this.#deflate = DeflateContext.of(this.socket);
+      if (!this.#deflate) return null;
+    }
     return new FrameBatch(stream, this.#onTaken);
   }
 
@@ -145,6 +177,12 @@ export class WsPort implements SocketPort {
     this.#batch = null;
     return null;
   }
+
+  /** What ws itself has sent. */
+  readonly #onLeft: Written = (error) => {
+    this.#deflate?.leaveWs();
+    this.#onTaken(error, 1);
+  };
 
   /** Node reports success for writes that it cancelled as it destroyed the socket. */
   readonly #onTaken: Written = (error, frames) => {

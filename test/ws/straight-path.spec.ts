@@ -96,6 +96,7 @@ describe.each([NEWEST, LOWEST])('The straight path of $name', (copy) => {
     'a broadcast of %i bytes is what was sent',
     async (size) => {
       const { owner, peer } = await started();
+      const { owner: other } = await started();
       const received: [string, boolean][] = [];
       const last = new Promise((resolve) => {
         peer.on('message', (message: Buffer, isBinary) => {
@@ -104,8 +105,8 @@ describe.each([NEWEST, LOWEST])('The straight path of $name', (copy) => {
         });
       });
       const [text, data] = ['t'.repeat(size), Buffer.alloc(size, 'd')];
-      void broadcast([owner], text);
-      void broadcast([owner], data);
+      void broadcast([owner, other], text);
+      void broadcast([owner, other], data);
       await last;
       expect(received.slice(-2)).toEqual([
         [text, false],

@@ -1,0 +1,142 @@
+/* oxlint-disable no-underscore-dangle -- Node's and ws's own names. */
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import type { WebSocket } from 'ws';
+import { broadcast } from '../../src/runtime/broadcast.js';
+import type { Owner } from '../../src/runtime/owner.js';
+import { own, ownedWebSocketClass } from '../../src/ws/owned-websocket.js';
+import { ownerOf } from '../../src/ws/ownership.js';
+import { policyOf } from '../support/policy.js';
+import { Tally, within } from '../support/waiting.js';
+import {
+  connect,
+  listening,
+  LOWEST,
+  NEWEST,
+  testRuntime,
+  withoutLimit,
+  type WsCopy,
+} from './pairs.js';
+
+/** Does not compress. */
+const NOISE = Buffer.from(Array.from({ length: 3000 }, (_, index) => (index * 7919) % 251));
+/** Refers to what is 2,510 bytes before it. */
+const FAR = Array.from({ length: 251 }, (_, index) => String((index * index) % 9973).padEnd(10));
+/** Compress well, and better with what came before them. */
+const TEXTS = ['', 'a', 'news '.repeat(40), 'news and more '.repeat(500), FAR.join('').repeat(2)];
+
+const WAYS = ['broadcast', 'send', 'noise', 'ping', 'blob', 'parts', 'wait'] as const;
+
+interface Step {
+  readonly how: (typeof WAYS)[number];
+  readonly text: string;
+}
+
+const step: fc.Arbitrary<Step> = fc.record({
+  how: fc.constantFrom(...WAYS, 'broadcast' as const),
+  text: fc.constantFrom(...TEXTS),
+});
+
+interface Member {
+  readonly socket: WebSocket;
+  readonly owner: Owner;
+  readonly received: Tally<string>;
+}
+
+class Group {
+  readonly sent = new Tally<string>();
+
+  private constructor(
+    private readonly copy: WsCopy,
+    /** Whose messages are looked at. */
+    readonly member: Member,
+    readonly other: Member,
+  ) {}
+
+  static async make(copy: WsCopy, client: object, options: object): Promise<Group> {
+    const runtime = testRuntime();
+    const policy = policyOf(withoutLimit());
+    const { server, url } = await listening(copy, {
+      perMessageDeflate: options,
+      WebSocket: ownedWebSocketClass(copy.WebSocket),
+    });
+    server.on('connection', (socket, request) => own(socket, request, runtime, policy));
+    const join = async (perMessageDeflate: object): Promise<Member> => {
+      const accepted = once(server, 'connection');
+      const peer = connect(url, { perMessageDeflate });
+      const received = new Tally<string>();
+      peer.on('message', (data: Buffer) => received.add(data.toString('latin1')));
+      const both = Promise.all([accepted, once(peer, 'open')]);
+      const [[socket]] = (await within(both, 'a connection')) as [[WebSocket], unknown];
+      return { socket, received, owner: ownerOf(socket)! };
+    };
+    return new Group(copy, await join(client), await join({}));
+  }
+
+  async play({ how, text }: Step): Promise<void> {
+    const { owner, socket } = this.member;
+    if (how === 'ping') return socket.ping(text.slice(0, 100));
+    if (how === 'wait') return void (await owner.send('wait').then(() => this.sent.add('wait')));
+    if (how === 'blob' && !this.copy.sendsBlobs) return undefined;
+    if (how === 'noise') this.sent.add(NOISE.toString('latin1'));
+    else this.sent.add(text);
+    if (how === 'broadcast') void broadcast([owner, this.other.owner], text);
+    else if (how === 'send') void owner.send(text);
+    else if (how === 'noise') void broadcast([owner, this.other.owner], NOISE);
+    else if (how === 'blob') void owner.send(new Blob([text]));
+    else {
+      socket.send(text.slice(0, 1), { fin: false });
+      socket.send(text.slice(1));
+    }
+    return undefined;
+  }
+}
+
+/** What the client offers, and the server's own options. */
+const SETTINGS: Record<string, readonly [object, object]> = {
+  'with its context': [{}, {}],
+  'with no context': [{ serverNoContextTakeover: true }, { threshold: 0 }],
+  'below the threshold': [{ serverNoContextTakeover: true }, {}],
+  'with a small window': [{ serverMaxWindowBits: 10 }, {}],
+};
+
+describe.each([NEWEST, LOWEST])('What is sent to many over $name', (copy) => {
+  test.each(Object.entries(SETTINGS))('is read among the rest, %s', async (_name, settings) => {
+    const group = await Group.make(copy, ...settings);
+    const play = async (steps: readonly Step[]): Promise<void> => {
+      // oxlint-disable-next-line no-await-in-loop -- in their order
+      for (const step of steps) await group.play(step);
+      const { sent, member } = group;
+      await member.received.reached(sent.count, 'messages');
+      expect(member.received.all.slice(-steps.length)).toEqual(sent.all.slice(-steps.length));
+      expect(member.received.count).toBe(sent.count);
+    };
+    // A Blob ends the direct way for good, so that those without come first.
+    const without = step.filter(({ how }) => how !== 'blob');
+    await fc.assert(fc.asyncProperty(fc.array(without, { maxLength: 12 }), play), { numRuns: 150 });
+    await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 12 }), play), { numRuns: 20 });
+    expect(group.member.owner.totals.lost).toBe(0);
+  });
+
+  test('is compressed once, and is the same piece of memory for all', async () => {
+    const { member, other } = await Group.make(copy, {}, {});
+    const owners = [member.owner, other.owner];
+    await broadcast(owners, 'first');
+    const written: Buffer[] = [];
+    for (const { socket } of [member, other]) {
+      const stream = (socket as unknown as { _socket: Socket })._socket;
+      const write = stream._write.bind(stream);
+      stream._write = (chunk: Buffer, ...rest) => {
+        written.push(chunk);
+        write(chunk, ...rest);
+      };
+    }
+    await Promise.all([broadcast(owners, TEXTS[2]!), broadcast(owners, TEXTS[3]!)]);
+    expect(new Set(written).size).toBe(1);
+    expect(written[0]!.length).toBeLessThan(150);
+    await member.received.reached(3, 'messages');
+    expect(member.received.all).toEqual(['first', TEXTS[2], TEXTS[3]]);
+  });
+});
