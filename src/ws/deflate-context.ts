@@ -1,3 +1,4 @@
+/* oxlint-disable no-underscore-dangle -- the name is that of ws. */
 import { deflateRawSync, constants } from 'node:zlib';
 import type { WebSocket } from 'ws';
 import { deflateOf, type MessageDeflate } from './ws.internals.js';
