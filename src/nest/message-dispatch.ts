@@ -1,4 +1,5 @@
 import type { HandlerTraits } from '../runtime/handler-call.js';
+import type { Dispatcher } from '../runtime/inbox.js';
 import type { Owner } from '../runtime/owner.js';
 import { receivedBytes } from '../runtime/received-bytes.js';
 import type { ReceivedData } from '../runtime/socket.port.js';
@@ -22,7 +23,7 @@ export type Parse = (
  * From a frame to the handlers of all gateways on one connection. The frame is parsed once, and
  * no rxjs stands in between: an Observable costs only the handler that returns one.
  */
-export class MessageDispatch {
+export class MessageDispatch implements Dispatcher {
   readonly #gateways: (readonly BoundHandler[] | Map<unknown, BoundHandler>)[] = [];
 
   /** @param declared - what is said of the handlers of each gateway, in the order of binding */
@@ -31,7 +32,7 @@ export class MessageDispatch {
     private readonly parse: Parse,
     private readonly declared: readonly TraitsByMessage[] = [],
   ) {
-    owner.dispatchTo((data, isBinary) => this.#dispatch(data, isBinary));
+    owner.dispatchTo(this);
   }
 
   /** Adds the handlers of one gateway. */
@@ -39,7 +40,7 @@ export class MessageDispatch {
     if (handlers.length > 0) this.#gateways.push(handlers);
   }
 
-  #dispatch(data: ReceivedData, isBinary: boolean): void {
+  dispatch(data: ReceivedData, isBinary: boolean): void {
     const { owner } = this;
     // What binaryType makes of a binary frame is the app's choice; text always is a Buffer.
     const frame = data as Buffer;

@@ -31,6 +31,11 @@ export interface HandlerCallsListener extends PullHost {
   onHandlersSettled(): void;
 }
 
+interface Settled {
+  readonly onResult: (value: unknown) => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
 /** The `reason` of the signal that handlers get. */
 export class ConnectionClosingError extends Error {
   readonly code = 'ERR_CONNECTION_CLOSING';
@@ -56,6 +61,8 @@ export class HandlerCalls {
 
   #aborted = false;
   #controller: AbortController | undefined;
+  /** Made with the first promise. */
+  #settled: Settled | undefined;
   #streams: Set<HandlerStream | PulledStream> | undefined;
 
   constructor(private readonly listener: HandlerCallsListener) {}
@@ -91,7 +98,10 @@ export class HandlerCalls {
         (value) => this.#deliver(value, call),
         (error) => this.#fail(error, call),
       );
-    } else void result.then(this.#onResult, this.#onFailure);
+    } else {
+      const settled = (this.#settled ??= this.#newSettled());
+      void result.then(settled.onResult, settled.onFailure);
+    }
   }
 
   /** Counts a handler whose replies somebody else sends, as an interceptor does. */
@@ -121,15 +131,19 @@ export class HandlerCalls {
     }
   }
 
-  readonly #onResult = (value: unknown): void => this.#deliver(value);
-  readonly #onFailure = (error: unknown): void => this.#fail(error);
+  #newSettled(): Settled {
+    return {
+      onResult: (value) => this.#deliver(value),
+      onFailure: (error) => this.#fail(error),
+    };
+  }
 
   #deliver(value: unknown, call?: HandlerCall): void {
     if (!isObservable(value)) {
       this.reply(value, call);
       this.#end(call);
     } else if (this.listener.accepting) {
-      this.#stream(value, call ? this.#repliesOf(call) : this.#replies, call);
+      this.#stream(value, this.#repliesOf(call), call);
     } else {
       this.#refuseStream();
       this.#end(call);
@@ -151,14 +165,12 @@ export class HandlerCalls {
     }
   }
 
-  readonly #replies: ReplyObserver = {
-    next: (value) => this.reply(value),
-    error: (error) => this.listener.onHandlerError(error),
-    complete: () => {},
-  };
-
-  #repliesOf(call: HandlerCall): ReplyObserver {
-    return { ...this.#replies, next: (value) => this.reply(value, call) };
+  #repliesOf(call: HandlerCall | undefined): ReplyObserver {
+    return {
+      next: (value) => this.reply(value, call),
+      error: (error) => this.listener.onHandlerError(error),
+      complete: () => {},
+    };
   }
 
   #stream(

@@ -2,12 +2,12 @@ import type { Clock, Timer } from './clock.js';
 import { Fifo } from './fifo.js';
 import { InboundBudget } from './inbound-budget.js';
 import { MessageRate } from './message-rate.js';
-import { Readiness } from './readiness.js';
-import { receivedBytes } from './received-bytes.js';
 import type { ReceivedData, SocketPort } from './socket.port.js';
 
-/** Takes a message that may start handlers now. */
-export type Dispatcher = (data: ReceivedData, isBinary: boolean) => void;
+/** Takes the messages that may start handlers. */
+export interface Dispatcher {
+  dispatch(data: ReceivedData, isBinary: boolean): void;
+}
 
 interface Held {
   readonly bytes: number;
@@ -18,10 +18,6 @@ interface Held {
 
 /** What the peer has sent and no handler has seen yet, in order, and what it waits for (G7, G11). */
 export class Inbox {
-  readonly readiness = new Readiness();
-  /** Who takes the messages that may start handlers; without one, none waits. */
-  dispatcher: Dispatcher | undefined;
-
   readonly #port: SocketPort;
   readonly #clock: Clock;
   readonly #rate: MessageRate | undefined;
@@ -48,14 +44,13 @@ export class Inbox {
   }
 
   /**
-   * Keeps a message until `release` or `discard`.
+   * Keeps a message, of so many bytes, until `release` or `discard`.
    *
    * @param limit - of bytes that wait
    * @returns whether it is the first that waits
    */
-  keep(data: ReceivedData, isBinary: boolean, limit: number): boolean {
-    const deliver = (): void => this.dispatcher?.(data, isBinary);
-    return this.#hold({ bytes: receivedBytes(data), unseen: true, deliver }, limit);
+  keep(deliver: () => void, bytes: number, limit: number): boolean {
+    return this.#hold({ bytes, unseen: true, deliver }, limit);
   }
 
   /** Calls back in the turn of a message of so many bytes, or at `discard`. */

@@ -19,6 +19,17 @@ function isBudget(value: unknown): value is number {
  */
 const CLOSE_SHARE = 0.25;
 
+/** By when a close must have come how far; a connection that nobody closes has none. */
+interface CloseBounds {
+  settleTimeout: number;
+  flushTimeout: number;
+  handshakeTimeout: number;
+  /** When the cap fires, and the moment by which everything must have ended. */
+  capAt: number;
+  endAt: number;
+  cap: Timer | undefined;
+}
+
 /**
  * Runs the transition table for one connection: one event at a time, its effects in their order,
  * and the timers that its phases ask for. It holds no rule of its own about what may follow what.
@@ -32,21 +43,12 @@ export abstract class Lifecycle {
   /** Events that came while another was being handled. */
   #events: ConnectionEvent[] | undefined;
   #timer: PhaseTimer | undefined;
-  #cap: Timer | undefined;
-  /** When the cap fires, and the moment by which everything must have ended. */
-  #capAt = Number.POSITIVE_INFINITY;
-  #endAt = Number.POSITIVE_INFINITY;
-  #settleTimeout: number;
-  #flushTimeout: number;
-  #handshakeTimeout: number;
+  #bounds: CloseBounds | undefined;
 
   constructor(clock: Clock, port: SocketPort, policy: ConnectionPolicyValues) {
     this.clock = clock;
     this.port = port;
     this.policy = policy;
-    this.#settleTimeout = policy.handlers.settleTimeout;
-    this.#flushTimeout = policy.close.flushTimeout;
-    this.#handshakeTimeout = policy.close.handshakeTimeout;
   }
 
   get state(): ConnectionState {
@@ -98,9 +100,11 @@ export abstract class Lifecycle {
 
   /** The tightest budget of all who close decides; one that is no positive number is ignored. */
   protected tighten({ flushTimeout, handshakeTimeout }: CloseOptions): void {
-    if (isBudget(flushTimeout)) this.#flushTimeout = Math.min(this.#flushTimeout, flushTimeout);
+    if (isBudget(flushTimeout)) {
+      this.#bound.flushTimeout = Math.min(this.#bound.flushTimeout, flushTimeout);
+    }
     if (isBudget(handshakeTimeout)) {
-      this.#handshakeTimeout = Math.min(this.#handshakeTimeout, handshakeTimeout);
+      this.#bound.handshakeTimeout = Math.min(this.#bound.handshakeTimeout, handshakeTimeout);
     }
     this.#timer?.arm();
   }
@@ -110,20 +114,33 @@ export abstract class Lifecycle {
    * clock. Handlers leave a quarter of the time, at most what the rest may take, to the close frame.
    */
   endBy(at: number): void {
-    if (at >= this.#endAt) return;
-    this.#endAt = at;
+    const bound = this.#bound;
+    if (at >= bound.endAt) return;
+    bound.endAt = at;
     const left = Math.max(0, at - this.clock.monotonic());
-    const rest = Math.min(this.#flushTimeout + this.#handshakeTimeout, left * CLOSE_SHARE);
-    this.#settleTimeout = Math.min(this.#settleTimeout, left - rest);
-    this.#flushTimeout = Math.min(this.#flushTimeout, left);
-    this.#handshakeTimeout = Math.min(this.#handshakeTimeout, left);
+    const rest = Math.min(bound.flushTimeout + bound.handshakeTimeout, left * CLOSE_SHARE);
+    bound.settleTimeout = Math.min(bound.settleTimeout, left - rest);
+    bound.flushTimeout = Math.min(bound.flushTimeout, left);
+    bound.handshakeTimeout = Math.min(bound.handshakeTimeout, left);
     this.#timer?.arm();
-    if (this.#cap) this.#armCap();
+    if (bound.cap) this.#armCap(bound);
   }
 
   /** Milliseconds until the moment of `endBy`; infinite without one. */
   protected get timeLeft(): number {
-    return Math.max(0, this.#endAt - this.clock.monotonic());
+    const endAt = this.#bounds?.endAt ?? Number.POSITIVE_INFINITY;
+    return Math.max(0, endAt - this.clock.monotonic());
+  }
+
+  get #bound(): CloseBounds {
+    return (this.#bounds ??= {
+      settleTimeout: this.policy.handlers.settleTimeout,
+      flushTimeout: this.policy.close.flushTimeout,
+      handshakeTimeout: this.policy.close.handshakeTimeout,
+      capAt: Number.POSITIVE_INFINITY,
+      endAt: Number.POSITIVE_INFINITY,
+      cap: undefined,
+    });
   }
 
   #step(event: ConnectionEvent): void {
@@ -149,21 +166,27 @@ export abstract class Lifecycle {
   #startTimer(): void {
     const { timer, capped } = PHASE_FACTS[this.context.phase];
     if (capped) {
-      if (this.#cap === undefined) {
-        this.#capAt = this.clock.monotonic() + this.policy.close.maxTimeout;
-        this.#armCap();
+      const bound = this.#bound;
+      if (bound.cap === undefined) {
+        bound.capAt = this.clock.monotonic() + this.policy.close.maxTimeout;
+        this.#armCap(bound);
       }
-    } else {
-      this.#cap?.cancel();
-      this.#cap = undefined;
+    } else if (this.#bounds) {
+      this.#bounds.cap?.cancel();
+      this.#bounds.cap = undefined;
     }
-    if (timer || this.#timer) (this.#timer ??= this.#newTimer()).start(timer);
+    if (timer) {
+      (this.#timer ??= this.#newTimer()).start(timer);
+    } else {
+      this.#timer?.stop();
+      this.#timer = undefined;
+    }
   }
 
-  #armCap(): void {
-    this.#cap?.cancel();
-    const wait = Math.max(0, Math.min(this.#capAt, this.#endAt) - this.clock.monotonic());
-    this.#cap = this.clock.setTimer(wait, () => this.handle({ type: 'deadline' }));
+  #armCap(bound: CloseBounds): void {
+    bound.cap?.cancel();
+    const wait = Math.max(0, Math.min(bound.capAt, bound.endAt) - this.clock.monotonic());
+    bound.cap = this.clock.setTimer(wait, () => this.handle({ type: 'deadline' }));
   }
 
   #newTimer(): PhaseTimer {
@@ -180,11 +203,11 @@ export abstract class Lifecycle {
       case 'ready':
         return this.policy.connect.timeout;
       case 'settle':
-        return this.#settleTimeout;
+        return this.#bound.settleTimeout;
       case 'flush':
-        return this.#flushTimeout;
+        return this.#bound.flushTimeout;
       case 'handshake':
-        return this.#handshakeTimeout;
+        return this.#bound.handshakeTimeout;
     }
   }
 }

@@ -29,7 +29,8 @@ import { Inbox, type Dispatcher } from './inbox.js';
 import { Lifecycle } from './lifecycle.js';
 import type { RaceDetail, SendTotals } from './lifecycle.observer.js';
 import { Outbox, type OutboxListener } from './outbox.js';
-import type { ReadinessKey } from './readiness.js';
+import { Readiness, type ReadinessKey } from './readiness.js';
+import { receivedBytes } from './received-bytes.js';
 import { invalidRooms, invalidRoomsText, Membership } from './rooms.js';
 import type { RegisteredConnection, Runtime } from './runtime.js';
 import type { SendRequest, Settle } from './send-request.js';
@@ -41,6 +42,15 @@ import type { UnacknowledgedMessage } from './unacknowledged.js';
 
 /** What is done between the last hook and the first message, such as asking whose it is. */
 const ACCEPTANCE: ReadinessKey = { name: 'the identity option' };
+
+const NOTHING_SENT: SendTotals = Object.freeze({
+  accepted: 0,
+  written: 0,
+  acknowledged: 0,
+  dropped: 0,
+  lost: 0,
+  refused: 0,
+});
 
 const NO_REQUEST: ConnectionRequest = Object.freeze({ url: '', ip: '', headers: {} });
 
@@ -65,7 +75,6 @@ export class Owner
 {
   readonly id: string;
   readonly openedAt: number;
-  readonly calls = new HandlerCalls(this);
   /** What the message that came last weighs, for those who learn of it by another way. */
   lastMessageBytes = 0;
   lastSeenAt: number;
@@ -73,9 +82,13 @@ export class Owner
   request: ConnectionRequest;
 
   readonly #runtime: Runtime;
-  readonly #outbox: Outbox;
-  readonly sender: Sender;
-  readonly #inbox: Inbox;
+  // Made when they are needed: most connections are idle most of the time.
+  #calls: HandlerCalls | undefined;
+  #outbox: Outbox | undefined;
+  #sender: Sender | undefined;
+  #inbox: Inbox | undefined;
+  #readiness: Readiness | undefined = new Readiness();
+  #dispatcher: Dispatcher | undefined;
   #data: Record<string, unknown> | undefined;
   #protocolError: unknown;
   #closePing: number | undefined;
@@ -103,9 +116,6 @@ export class Owner
     super(runtime.clock, port, policy);
     this.request = request;
     this.#runtime = runtime;
-    this.#outbox = new Outbox(port, policy.send, runtime.buffers, this);
-    this.sender = new Sender(this, this.#outbox);
-    this.#inbox = new Inbox(port, runtime.clock, policy.limits.messagesPerSecond);
     this.id = runtime.nextId();
     this.openedAt = runtime.clock.now();
     this.lastSeenAt = this.openedAt;
@@ -115,19 +125,38 @@ export class Owner
     runtime.observer.opened(this.id);
   }
 
+  // What it is made of.
+
+  get calls(): HandlerCalls {
+    return (this.#calls ??= new HandlerCalls(this));
+  }
+
+  get outbox(): Outbox {
+    return (this.#outbox ??= new Outbox(this.port, this.policy.send, this.#runtime.buffers, this));
+  }
+
+  get sender(): Sender {
+    return (this.#sender ??= new Sender(this, this.outbox));
+  }
+
+  get #incoming(): Inbox {
+    const { messagesPerSecond } = this.policy.limits;
+    return (this.#inbox ??= new Inbox(this.port, this.clock, messagesPerSecond));
+  }
+
   // What is seen of it.
 
   get bufferedAmount(): number {
-    return this.port.bufferedAmount + this.#outbox.queuedBytes;
+    return this.port.bufferedAmount + this.queuedBytes;
   }
 
   /** The part of `bufferedAmount` that the socket does not know of. */
   get queuedBytes(): number {
-    return this.#outbox.queuedBytes;
+    return this.#outbox?.queuedBytes ?? 0;
   }
 
   get inFlight(): number {
-    return this.calls.inFlight;
+    return this.#calls?.inFlight ?? 0;
   }
 
   get signal(): AbortSignal {
@@ -139,7 +168,7 @@ export class Owner
   }
 
   get totals(): SendTotals {
-    return this.#outbox.totals;
+    return this.#outbox?.totals ?? NOTHING_SENT;
   }
 
   get closed(): Promise<CloseOutcome> {
@@ -248,7 +277,7 @@ export class Owner
   }
 
   beat(): void {
-    const mark = this.#outbox.ping();
+    const mark = this.outbox.ping();
     if (mark !== undefined) this.#beat = { mark, at: this.clock.monotonic() };
   }
 
@@ -306,7 +335,7 @@ export class Owner
   }
 
   protected onRefusing(): void {
-    this.#outbox.refuseWaiting(refusalCause(this.context)!);
+    this.#outbox?.refuseWaiting(refusalCause(this.context)!);
   }
 
   // Closing.
@@ -368,21 +397,21 @@ export class Owner
 
   /** Waits for the hook of a gateway that is yet to be made. */
   expectHook(gateway: ReadinessKey): void {
-    this.#inbox.readiness.expect(gateway);
+    this.#awaited.expect(gateway);
   }
 
   beginHook(gateway: ReadinessKey): void {
-    this.#inbox.readiness.begin(gateway);
+    this.#awaited.begin(gateway);
   }
 
   settleHook(gateway: ReadinessKey): void {
-    this.#inbox.readiness.settle(gateway);
+    this.#awaited.settle(gateway);
     this.#disconnectHooks?.review();
     this.#becomeReady();
   }
 
   sealReadiness(): void {
-    this.#inbox.readiness.seal();
+    this.#awaited.seal();
     this.#becomeReady();
   }
 
@@ -416,7 +445,7 @@ export class Owner
   /** A gateway that never saw the connection must not be told of its end. */
   neverBegun(gateway: ReadinessKey): void {
     (this.#neverBegun ??= new Set()).add(gateway);
-    this.#inbox.readiness.forgo(gateway);
+    this.#awaited.forgo(gateway);
     this.#disconnectHooks?.review();
   }
 
@@ -426,7 +455,7 @@ export class Owner
   }
 
   #becomeReady(): void {
-    if (!this.live || !this.#inbox.readiness.ready) return;
+    if (!this.live || !this.#awaited.ready) return;
     const acceptance = this.#acceptance;
     if (acceptance) {
       this.#acceptance = undefined;
@@ -437,16 +466,27 @@ export class Owner
       else settle();
       return;
     }
+    this.#readiness = undefined;
     if (this.context !== CONNECTING) return;
     this.handle({ type: 'ready' });
     this.#session?.claimPlace();
     // Not by an effect: the handlers that start now may close, and none may start after that.
-    this.#inbox.release(() => this.context === OPEN);
+    this.#inbox?.release(() => this.context === OPEN);
+  }
+
+  /** Once all that it waits for has settled, later hooks hold nothing back. */
+  get #awaited(): Readiness {
+    return (this.#readiness ??= Readiness.sealed());
+  }
+
+  #mayPass(): boolean {
+    if (!this.#inbox && this.policy.limits.messagesPerSecond === undefined) return true;
+    return this.#incoming.mayPass();
   }
 
   #releaseLater(): void {
     this.tell('rate-limited');
-    this.#inbox.release(() => this.context === OPEN);
+    this.#incoming.release(() => this.context === OPEN);
   }
 
   /**
@@ -457,23 +497,27 @@ export class Owner
    */
   whenReady(callback: () => void, bytes = 0): void {
     if (this.context === CONNECTING) {
-      this.#inbox.callBack(callback, bytes, this.policy.connect.maxPendingBytes);
+      this.#incoming.callBack(callback, bytes, this.policy.connect.maxPendingBytes);
       this.tell('early-message');
-    } else if (!this.live || this.#inbox.mayPass()) {
+    } else if (!this.live || this.#mayPass()) {
       callback();
-    } else if (this.#inbox.callBack(callback, bytes, this.policy.handlers.maxQueuedBytes)) {
+    } else if (this.#incoming.callBack(callback, bytes, this.policy.handlers.maxQueuedBytes)) {
       this.#releaseLater();
     }
   }
 
   /** Its messages come by `dispatchTo`, which knows their lifecycle. */
   get dispatched(): boolean {
-    return this.#inbox.dispatcher !== undefined;
+    return this.#dispatcher !== undefined;
   }
 
   /** Who takes the messages that may start handlers; without one, none waits. */
   dispatchTo(dispatcher: Dispatcher): void {
-    this.#inbox.dispatcher = this.#dispatchStopped ? () => this.#refuseMessage() : dispatcher;
+    this.#dispatcher = dispatcher;
+  }
+
+  get dispatcher(): Dispatcher | undefined {
+    return this.#dispatcher;
   }
 
   /** A message may start a handler. */
@@ -483,7 +527,6 @@ export class Owner
 
   stopDispatch(): void {
     this.#dispatchStopped = true;
-    if (this.#inbox.dispatcher) this.#inbox.dispatcher = () => this.#refuseMessage();
     for (let left = this.#turns?.discard() ?? 0; left > 0; left--) this.#refuseMessage();
   }
 
@@ -495,13 +538,13 @@ export class Owner
 
   /** A handler that nothing is said of may start at once. */
   get unhindered(): boolean {
-    return !this.#turns?.size && this.calls.inFlight < this.policy.handlers.maxInFlight;
+    return !this.#turns?.size && this.inFlight < this.policy.handlers.maxInFlight;
   }
 
   /** Starts a handler in its turn; never, once closing has begun or the server drains. */
   takeTurn(traits: HandlerTraits, bytes: number, start: StartHandler): void {
     if (!this.#turns) {
-      const turns = new HandlerTurns(this, this.#inbox.budget, this.policy.handlers);
+      const turns = new HandlerTurns(this, this.#incoming.budget, this.policy.handlers);
       this.calls.onEnded = () => turns.pump();
       this.#turns = turns;
     }
@@ -518,7 +561,7 @@ export class Owner
 
   /** Whether a stream may go on, or a promise of it. */
   get room(): true | Promise<boolean> {
-    return this.#outbox.hasRoom || this.sender.writable();
+    return this.outbox.hasRoom || this.sender.writable();
   }
 
   afterMacrotask(callback: () => void): void {
@@ -547,7 +590,7 @@ export class Owner
   // Hooks after the end.
 
   busyWith(gateway: ReadinessKey): string | undefined {
-    if (this.#inbox.readiness.isPending(gateway)) return `handleConnection of ${gateway.name}`;
+    if (this.#readiness?.isPending(gateway)) return `handleConnection of ${gateway.name}`;
     return this.inFlight > 0 ? `the last of ${this.inFlight} handlers` : undefined;
   }
 
@@ -564,7 +607,9 @@ export class Owner
 
   /** Calls back once, directly after the end of the connection. */
   onceEnded(callback: (outcome: CloseOutcome) => void): void {
-    (this.#endCallbacks ??= []).push(callback);
+    // Most have one gateway, and so one callback; [] would make room for 17.
+    if (this.#endCallbacks) this.#endCallbacks.push(callback);
+    else this.#endCallbacks = [callback];
   }
 
   onGone(): void {
@@ -582,19 +627,28 @@ export class Owner
 
   onMessage(data: ReceivedData, isBinary: boolean): void {
     this.lastSeenAt = this.clock.now();
-    const { dispatcher } = this.#inbox;
-    if (!dispatcher) return;
+    if (!this.#dispatcher) return;
     if (this.context === OPEN) {
-      if (this.#inbox.mayPass()) dispatcher(data, isBinary);
-      else if (this.#inbox.keep(data, isBinary, this.policy.handlers.maxQueuedBytes)) {
+      if (this.#mayPass()) this.#dispatch(data, isBinary);
+      else if (this.#keep(data, isBinary, this.policy.handlers.maxQueuedBytes)) {
         this.#releaseLater();
       }
     } else if (this.context === CONNECTING) {
-      this.#inbox.keep(data, isBinary, this.policy.connect.maxPendingBytes);
+      this.#keep(data, isBinary, this.policy.connect.maxPendingBytes);
       this.tell('early-message');
     } else {
       this.tell('message-after-close');
     }
+  }
+
+  #dispatch(data: ReceivedData, isBinary: boolean): void {
+    if (this.#dispatchStopped) this.#refuseMessage();
+    else this.#dispatcher?.dispatch(data, isBinary);
+  }
+
+  #keep(data: ReceivedData, isBinary: boolean, limit: number): boolean {
+    const deliver = (): void => this.#dispatch(data, isBinary);
+    return this.#incoming.keep(deliver, receivedBytes(data), limit);
   }
 
   onPing(): void {
@@ -603,7 +657,7 @@ export class Owner
 
   onPong(payload: Buffer): void {
     this.lastSeenAt = this.clock.now();
-    const answered = this.#outbox.onPong(payload);
+    const answered = this.#outbox?.onPong(payload);
     if (this.#beat && answered === this.#beat.mark) {
       this.latency = this.clock.monotonic() - this.#beat.at;
     }
@@ -652,15 +706,15 @@ export class Owner
         break;
       case 'await-macrotask':
         this.clock.afterMacrotask(() => {
-          const running = this.calls.inFlight > 0;
-          this.handle({ type: 'macrotaskEnded', running, unwritten: this.#outbox.unwritten });
+          const running = this.inFlight > 0;
+          this.handle({ type: 'macrotaskEnded', running, unwritten: this.outbox.unwritten });
         });
         break;
       case 'acknowledge':
-        this.#outbox.acknowledgeAll();
+        this.outbox.acknowledgeAll();
         break;
       case 'write-ping':
-        this.#closePing = this.#outbox.markClose();
+        this.#closePing = this.outbox.markClose();
         break;
       case 'write-close':
         this.port.close(this.context.sent!);
@@ -681,15 +735,15 @@ export class Owner
 
   #discardWaiting(): void {
     const turns = this.#turns?.discard() ?? 0;
-    for (let left = this.#inbox.discard() + turns; left > 0; left--) {
+    for (let left = (this.#inbox?.discard() ?? 0) + turns; left > 0; left--) {
       this.tell('message-after-close');
     }
   }
 
   protected onClosing(): void {
     this.#closingSince = this.clock.monotonic();
-    this.#outbox.watched = true;
-    if (this.accepting) this.#outbox.endPatience();
+    this.outbox.watched = true;
+    if (this.accepting) this.outbox.endPatience();
     this.#runtime.heartbeat.remove(this);
     this.#session?.onClosing();
     this.#runtime.observer.closing(this.id);
@@ -707,7 +761,7 @@ export class Owner
           request: this.#requestOf(TRY_AGAIN_LATER, 'not ready in time'),
         };
       case 'settle':
-        return { type: 'settleTimeout', unwritten: this.#outbox.unwritten };
+        return { type: 'settleTimeout', unwritten: this.outbox.unwritten };
       case 'flush':
         return { type: 'flushTimeout' };
       case 'handshake':
@@ -717,9 +771,9 @@ export class Owner
 
   #settle(): void {
     const { connections, observer } = this.#runtime;
-    const unacknowledged = this.#outbox.takeUnacknowledged();
-    this.#outbox.settle(lossCause(this.context));
-    const totals = this.#outbox.totals;
+    const unacknowledged = this.outbox.takeUnacknowledged();
+    this.outbox.settle(lossCause(this.context));
+    const { totals } = this;
     const outcome: CloseOutcome = Object.freeze({
       connectionId: this.id,
       ...closeVerdict(this.context, this.port.closeWritten),
@@ -731,7 +785,7 @@ export class Owner
       durationMs: this.clock.monotonic() - this.#closingSince,
     });
     this.#outcome = outcome;
-    this.#inbox.dispatcher = undefined;
+    this.#dispatcher = undefined;
     connections.delete(this);
     this.#membership?.end();
     if (this.identity !== undefined) this.#runtime.identities.delete(this.identity, this);
@@ -773,7 +827,7 @@ export class Owner
     if (kind !== 'ready-timeout') return {};
     return {
       message:
-        `handleConnection of ${this.#inbox.readiness.pending} has not settled within ` +
+        `handleConnection of ${this.#awaited.pending} has not settled within ` +
         `${this.policy.connect.timeout} ms. Raise connect.timeout, or set connect.waitFor to ` +
         "'nothing' where it lives as long as the connection.",
     };

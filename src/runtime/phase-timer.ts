@@ -24,12 +24,18 @@ export class PhaseTimer {
     private readonly expired: (name: TimerName) => void,
   ) {}
 
-  /** Enters a phase; without a name it has no timer. */
-  start(name: TimerName | undefined): void {
+  /** Enters a phase. */
+  start(name: TimerName): void {
     this.#name = name;
     this.progressed();
-    if (name) this.#mark = this.progressMark();
+    this.#mark = this.progressMark();
     this.arm();
+  }
+
+  stop(): void {
+    this.#name = undefined;
+    this.#timer?.cancel();
+    this.#timer = undefined;
   }
 
   progressed(): void {

@@ -60,9 +60,11 @@ describe('a drain', () => {
     const { owner, peer } = server.connect();
     const started: string[] = [];
     const gate = deferred();
-    owner.dispatchTo((data) => {
-      started.push((data as Buffer).toString());
-      owner.calls.run(() => gate.promise, undefined, 'work');
+    owner.dispatchTo({
+      dispatch: (data) => {
+        started.push((data as Buffer).toString());
+        owner.calls.run(() => gate.promise, undefined, 'work');
+      },
     });
     peer.send('one');
     await server.turn();
@@ -82,7 +84,7 @@ describe('a drain', () => {
     server.connect();
     const { owner, peer } = server.connect();
     const started: string[] = [];
-    owner.dispatchTo(() => started.push('handler'));
+    owner.dispatchTo({ dispatch: () => started.push('handler') });
     void server.begin({ batchSize: 1, batchInterval: 1_000 });
     peer.send('late');
     await server.turn();

@@ -163,14 +163,16 @@ export class Connected {
   handleBy(handler: (data: string) => unknown): void {
     const { owner } = this;
     const { order } = owner.policy.handlers;
-    owner.dispatchTo((data) => {
-      const run = (): unknown => handler((data as Buffer).toString());
-      if (order === 'concurrent' && owner.unhindered) owner.calls.run(run, undefined, 'event');
-      else {
-        owner.takeTurn({ order }, (data as Buffer).length, (call) => {
-          owner.calls.run(run, undefined, 'event', call);
-        });
-      }
+    owner.dispatchTo({
+      dispatch: (data) => {
+        const run = (): unknown => handler((data as Buffer).toString());
+        if (order === 'concurrent' && owner.unhindered) owner.calls.run(run, undefined, 'event');
+        else {
+          owner.takeTurn({ order }, (data as Buffer).length, (call) => {
+            owner.calls.run(run, undefined, 'event', call);
+          });
+        }
+      },
     });
   }
 }

@@ -10,11 +10,8 @@ function inbox(messagesPerSecond?: number) {
   const { port } = createSocketPair();
   const seen: string[] = [];
   const box = new Inbox(port, clock, messagesPerSecond);
-  box.dispatcher = (data, isBinary) => {
-    seen.push(`${(data as Buffer).toString()}${isBinary ? ' (binary)' : ''}`);
-  };
   const keep = (...texts: string[]): void => {
-    for (const text of texts) box.keep(Buffer.from(text), false, LIMIT);
+    for (const text of texts) box.keep(() => seen.push(text), text.length, LIMIT);
   };
   return { box, clock, port, seen, keep };
 }
@@ -24,12 +21,10 @@ const always = (): boolean => true;
 describe('the inbox', () => {
   test('dispatches what it kept, in order', () => {
     const { box, seen, keep } = inbox();
-    keep('one');
-    box.keep(Buffer.from('two'), true, LIMIT);
-    keep('three');
+    keep('one', 'two', 'three');
     expect(seen).toEqual([]);
     box.release(always);
-    expect(seen).toEqual(['one', 'two (binary)', 'three']);
+    expect(seen).toEqual(['one', 'two', 'three']);
     box.release(always);
     expect(seen).toHaveLength(3);
   });
@@ -57,13 +52,10 @@ describe('the inbox', () => {
   test('a handler that is dispatched may discard the rest', () => {
     const { box, seen, keep } = inbox();
     const discarded: number[] = [];
-    box.dispatcher = (data) => {
-      seen.push((data as Buffer).toString());
-      discarded.push(box.discard());
-    };
-    keep('one', 'two', 'three');
+    box.keep(() => discarded.push(box.discard()), 1, LIMIT);
+    keep('two', 'three');
     box.release(always);
-    expect(seen).toEqual(['one']);
+    expect(seen).toEqual([]);
     expect(discarded).toEqual([2]);
   });
 
@@ -99,10 +91,9 @@ describe('the inbox', () => {
   });
 
   test('where a message closes, those who wait are called back all the same, and once', () => {
-    const { box, keep } = inbox();
+    const { box } = inbox();
     let called = 0;
-    box.dispatcher = () => void box.discard();
-    keep('closes');
+    box.keep(() => void box.discard(), 1, LIMIT);
     box.callBack(() => called++, 0, LIMIT);
     box.release(always);
     expect(called).toBe(1);
@@ -123,14 +114,6 @@ describe('the inbox', () => {
     box.callBack(() => called.push('second'), 0, LIMIT);
     box.release(always);
     expect(called).toEqual(['first', 'second', 'third']);
-  });
-
-  test('without a dispatcher what was kept goes nowhere', () => {
-    const { box, keep } = inbox();
-    keep('one');
-    box.dispatcher = undefined;
-    box.release(always);
-    expect(box.discard()).toBe(0);
   });
 });
 
@@ -165,8 +148,8 @@ describe('with a rate', () => {
 
   test('the first that waits is told from others', () => {
     const { box } = inbox(1);
-    expect(box.keep(Buffer.from('a'), false, LIMIT)).toBe(true);
-    expect(box.keep(Buffer.from('b'), false, LIMIT)).toBe(false);
+    expect(box.keep(() => {}, 1, LIMIT)).toBe(true);
+    expect(box.keep(() => {}, 1, LIMIT)).toBe(false);
   });
 
   test('discarding leaves no timer', () => {

@@ -301,7 +301,7 @@ function connecting(options: ConnectOptions = {}, ...gateways: { name: string }[
   const connected = connect(options);
   const seen: string[] = [];
   connected.owner.awaitReadiness();
-  connected.owner.dispatchTo((data) => seen.push((data as Buffer).toString()));
+  connected.owner.dispatchTo({ dispatch: (data) => seen.push((data as Buffer).toString()) });
   for (const gateway of gateways) connected.owner.beginHook(gateway);
   connected.owner.sealReadiness();
   return { ...bound(connected), seen };
@@ -1099,9 +1099,11 @@ describe('readiness', () => {
     const { owner, peer, io, told } = connected;
     const seen: string[] = [];
     owner.awaitReadiness();
-    owner.dispatchTo((data) => {
-      seen.push((data as Buffer).toString());
-      if (seen.length === 2) void owner.close(4000);
+    owner.dispatchTo({
+      dispatch: (data) => {
+        seen.push((data as Buffer).toString());
+        if (seen.length === 2) void owner.close(4000);
+      },
     });
     owner.beginHook(chat);
     owner.sealReadiness();
@@ -1225,7 +1227,7 @@ describe('readiness', () => {
   test('dispatched tells whether messages come by the dispatcher', () => {
     const connected = connect();
     expect(connected.owner.dispatched).toBe(false);
-    connected.owner.dispatchTo(() => {});
+    connected.owner.dispatchTo({ dispatch: () => {} });
     expect(connected.owner.dispatched).toBe(true);
     void connected.owner.terminate();
     connected.untilEnd();

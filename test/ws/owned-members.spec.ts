@@ -205,7 +205,7 @@ describe.each([NEWEST, LOWEST])('An owned socket of $name', (copy) => {
   test('keeps its owner where the app removes all listeners', async () => {
     const { socket, peer, owner, runtime } = await ownedPair(copy);
     const heard = new Tally<string>();
-    owner.dispatchTo((data) => heard.add((data as Buffer).toString()));
+    owner.dispatchTo({ dispatch: (data) => heard.add((data as Buffer).toString()) });
     socket.removeAllListeners();
     peer.send('1');
     await heard.reached(1, 'message');
@@ -228,7 +228,7 @@ describe.each([NEWEST, LOWEST])('An owned socket of $name', (copy) => {
   test('that the app has paused while it was made ready stays paused', async () => {
     const { socket, peer, owner } = await ownedPair(copy);
     const heard = new Tally<string>();
-    owner.dispatchTo((data) => heard.add((data as Buffer).toString()));
+    owner.dispatchTo({ dispatch: (data) => heard.add((data as Buffer).toString()) });
     owner.awaitReadiness();
     const early = once(socket, 'message');
     peer.send('early');
@@ -243,7 +243,7 @@ describe.each([NEWEST, LOWEST])('An owned socket of $name', (copy) => {
     for (const type of ['arraybuffer', 'fragments', ...(copy.sendsBlobs ? ['blob'] : [])]) {
       const { socket, peer, owner } = await ownedPair(copy);
       const heard = new Tally<unknown>();
-      owner.dispatchTo((data) => heard.add(data));
+      owner.dispatchTo({ dispatch: (data) => heard.add(data) });
       owner.awaitReadiness();
       socket.binaryType = type as 'arraybuffer';
       const read = new Tally();
