@@ -16,7 +16,7 @@ export class Goodbyes {
   constructor(private readonly tell: (connectionId: string, detail: RaceDetail) => void) {}
 
   bind(connection: object, client: WebSocket, gateways: GatewaysOf): void {
-    this.#clients.set(connection, { client, gateways });
+    if (gateways().some(saysGoodbye)) this.#clients.set(connection, { client, gateways });
   }
 
   /** A promise where a gateway takes its time; it does not reject. */

@@ -11,7 +11,8 @@ import { observationOf, ownerOf } from '../ws/ownership.js';
 import type { AdapterHost } from './adapter.host.js';
 import { GatedServer } from './gated.server.js';
 import type { ServerGateways } from './gateways.js';
-import { MessageDispatch, type Parse } from './message-dispatch.js';
+import { DispatchPlan, MessageDispatch, type Parse } from './message-dispatch.js';
+import type { SafeCloseOptions } from './safe-close.options.js';
 import { bindSession, type ExpiresAt } from './session.binding.js';
 import { UpgradeRouter, type PathServer } from './upgrade-router.js';
 
@@ -40,7 +41,6 @@ const WS_CLOSE_TIMEOUT_MARGIN_MS = 10_000;
 export class SafeCloseWsAdapter extends WsAdapter {
   #host: AdapterHost | undefined;
   readonly #owned = new WeakSet<object>();
-  readonly #dispatches = new WeakMap<object, MessageDispatch>();
   readonly #routers: UpgradeRouter[] = [];
 
   /** Called by the module; without one the adapter creates no server. */
@@ -109,14 +109,7 @@ export class SafeCloseWsAdapter extends WsAdapter {
       super.bindClientDisconnect(client, callback);
       return;
     }
-    let called = false;
-    const once = (reason: unknown): void => {
-      if (called) return;
-      called = true;
-      callback(reason);
-    };
-    super.bindClientDisconnect(client, once);
-    owner.onceEnded(({ code }) => once(code));
+    owner.onceEnded(({ code }) => callback(code));
   }
 
   override bindMessageHandlers(
@@ -129,7 +122,8 @@ export class SafeCloseWsAdapter extends WsAdapter {
       super.bindMessageHandlers(client, watched(client, handlers), transform);
       return;
     }
-    this.#dispatches.get(owner)?.bind(handlers);
+    const { dispatcher } = owner;
+    if (dispatcher instanceof MessageDispatch) dispatcher.bind(handlers);
   }
 
   override async dispose(): Promise<void> {
@@ -167,13 +161,17 @@ export class SafeCloseWsAdapter extends WsAdapter {
     const { runtime, options } = host.engine;
     const { identity } = options;
     const expiresAt = gateways.policy.session.expiresAt as ExpiresAt | undefined;
+    const decode = decoderOf(options.serializer);
+    let plan = new DispatchPlan(decode ?? this.#parser, gateways.handlers);
     server.on('error', (error) => this.logger.error(error));
     server.on('connection', (client, request: IncomingMessage) => {
       hideFromJson(request);
       const ip = host.engine.addressOf(request);
       const owner = own(client, request, runtime, gateways.policy, ip);
       owner.awaitReadiness();
-      this.#dispatches.set(owner, new MessageDispatch(owner, this.#parser(), gateways.handlers));
+      const parse = decode ?? this.#parser;
+      if (parse !== plan.parse) plan = new DispatchPlan(parse, gateways.handlers);
+      owner.dispatchTo(new MessageDispatch(owner, plan));
       bindSession(owner, client, request, { identity, expiresAt });
       host.engine.goodbyes.bind(owner, client, gateways.instances);
       for (const gateway of gateways.requestScoped) owner.expectHook(gateway);
@@ -189,11 +187,9 @@ export class SafeCloseWsAdapter extends WsAdapter {
     });
   }
 
-  #parser(): Parse {
-    const { serializer } = this.#attached().engine.options;
-    if (serializer) return (data, isBinary) => serializer.decode(data, isBinary);
-    const { messageParser } = this as unknown as AdapterParts;
-    return messageParser;
+  /** The app may set another one at any time. */
+  get #parser(): Parse {
+    return (this as unknown as AdapterParts).messageParser;
   }
 
   #attached(): AdapterHost {
@@ -204,6 +200,10 @@ export class SafeCloseWsAdapter extends WsAdapter {
         'root module.',
     );
   }
+}
+
+function decoderOf(serializer: SafeCloseOptions['serializer']): Parse | undefined {
+  return serializer && ((data, isBinary) => serializer.decode(data, isBinary));
 }
 
 /** After the last gateway's listener: every `handleConnection` that is to run has begun. */

@@ -3,6 +3,8 @@ import type { HeartbeatPolicy } from './connection.policy.js';
 
 /** What the heartbeat needs of a connection. */
 export interface Pulse {
+  /** The sweep's own, as long as it is pinged. */
+  visit: Visit | undefined;
   /** Changes whenever the peer is heard of. */
   readonly lastSeenAt: number;
   /** Closing has not begun. */
@@ -19,13 +21,15 @@ export interface Pulse {
   onSilence(): void;
 }
 
-interface Entry {
+/** What a sweep knows of one connection, which carries it. */
+export interface Visit {
   readonly pulse: Pulse;
+  readonly sweep: object;
   slot: number;
   pingedAt: number;
   /** The tick of the first ping since the peer was last heard of; `undefined`: it was. */
   unansweredSince: number | undefined;
-  seenAt: number;
+  seenAt: number | undefined;
   /** Only where bytes waited for the peer: else the kernel takes them, whether it lives or not. */
   mark: number | undefined;
 }
@@ -37,6 +41,8 @@ interface Entry {
 const TICKS = 100;
 /** Timers of Node are no finer than this. */
 const MIN_TICK_MS = 1;
+/** Before any tick, and no more than V8 stores in place. */
+const NEVER = -(2 ** 30);
 /** A socket that does not listen is looked at after this part of the interval. */
 const DEAF_SHARE = 0.1;
 /** A tick later than this part of the timeout: the process was blocked. */
@@ -51,12 +57,13 @@ const BLOCKED_SHARE = 0.25;
  * nothing is held against peers that it could not hear.
  */
 class Sweep {
+  /** Connections that it pings. */
+  size = 0;
   readonly #interval: number;
   readonly #timeout: number;
   readonly #tick: number;
   readonly #blocked: number;
-  readonly #slots: Set<Entry>[];
-  readonly #entries = new Map<Pulse, Entry>();
+  readonly #slots: Set<Visit>[];
   #now = 0;
   #dueAt = 0;
   #timer: Timer | undefined;
@@ -75,21 +82,19 @@ class Sweep {
     this.#slots = Array.from({ length: turn }, () => new Set());
   }
 
-  get size(): number {
-    return this.#entries.size;
-  }
-
   add(pulse: Pulse): void {
-    if (this.#entries.has(pulse)) return;
-    const entry: Entry = {
+    if (pulse.visit) return;
+    const entry: Visit = {
       pulse,
+      sweep: this,
       slot: 0,
-      pingedAt: Number.NEGATIVE_INFINITY,
+      pingedAt: NEVER,
       unansweredSince: undefined,
-      seenAt: 0,
+      seenAt: undefined,
       mark: undefined,
     };
-    this.#entries.set(pulse, entry);
+    pulse.visit = entry;
+    this.size++;
     this.#visitIn(entry, 1 + Math.floor(this.random() * this.#interval));
     if (!this.#timer) {
       this.#dueAt = this.clock.monotonic() + this.#tick;
@@ -98,11 +103,12 @@ class Sweep {
   }
 
   remove(pulse: Pulse): void {
-    const entry = this.#entries.get(pulse);
-    if (!entry) return;
-    this.#entries.delete(pulse);
+    const entry = pulse.visit;
+    if (entry?.sweep !== this) return;
+    pulse.visit = undefined;
+    this.size--;
     this.#slots[entry.slot]!.delete(entry);
-    if (this.#entries.size > 0) return;
+    if (this.size > 0) return;
     this.#timer?.cancel();
     this.#timer = undefined;
   }
@@ -121,7 +127,7 @@ class Sweep {
     } else {
       for (; this.#dueAt <= now; this.#dueAt += this.#tick) this.#advance();
     }
-    if (this.#entries.size > 0 && !this.#timer) this.#arm();
+    if (this.size > 0 && !this.#timer) this.#arm();
   }
 
   #advance(): void {
@@ -133,10 +139,10 @@ class Sweep {
     for (const entry of due) this.#visit(entry);
   }
 
-  #visit(entry: Entry): void {
+  #visit(entry: Visit): void {
     const { pulse } = entry;
     // One that was visited before may have closed this one.
-    if (!pulse.live || this.#entries.get(pulse) !== entry) return;
+    if (!pulse.live || pulse.visit !== entry) return;
     if (entry.unansweredSince !== undefined && this.#shownLife(entry)) {
       entry.unansweredSince = undefined;
     }
@@ -156,7 +162,7 @@ class Sweep {
     this.#visitIn(entry, Math.min(nextPing, expiry, this.#interval));
   }
 
-  #shownLife({ pulse, seenAt, mark }: Entry): boolean {
+  #shownLife({ pulse, seenAt, mark }: Visit): boolean {
     return (
       !pulse.listening ||
       pulse.lastSeenAt !== seenAt ||
@@ -164,7 +170,7 @@ class Sweep {
     );
   }
 
-  #ping(entry: Entry): void {
+  #ping(entry: Visit): void {
     const { pulse } = entry;
     entry.pingedAt = this.#now;
     if (entry.unansweredSince === undefined) {
@@ -175,7 +181,7 @@ class Sweep {
     pulse.beat();
   }
 
-  #visitIn(entry: Entry, ticks: number): void {
+  #visitIn(entry: Visit, ticks: number): void {
     entry.slot = (this.#now + ticks) % this.#slots.length;
     this.#slots[entry.slot]!.add(entry);
   }

@@ -24,7 +24,7 @@ import type { ConnectionPolicyValues } from './connection.policy.js';
 import type { HandlerTraits } from './handler-call.js';
 import { HandlerTurns, type StartHandler, type TurnsHost } from './handler-turns.js';
 import { HandlerCalls, type HandlerCallsListener } from './handler-calls.js';
-import type { Pulse } from './heartbeat.js';
+import type { Pulse, Visit } from './heartbeat.js';
 import { Inbox, type Dispatcher } from './inbox.js';
 import { Lifecycle } from './lifecycle.js';
 import type { RaceDetail, SendTotals } from './lifecycle.observer.js';
@@ -77,6 +77,7 @@ export class Owner
   readonly openedAt: number;
   /** What the message that came last weighs, for those who learn of it by another way. */
   lastMessageBytes = 0;
+  visit: Visit | undefined;
   lastSeenAt: number;
   latency: number | undefined;
   request: ConnectionRequest;
@@ -104,6 +105,7 @@ export class Owner
   #held: Promise<void> | undefined;
   #neverBegun: Set<ReadinessKey> | undefined;
   #disconnectHooks: DisconnectHooks | undefined;
+  #endReported = false;
   #endCallbacks: ((outcome: CloseOutcome) => void)[] | undefined;
   #beat: { readonly mark: number; readonly at: number } | undefined;
 
@@ -616,8 +618,11 @@ export class Owner
     this.#session?.onGone();
   }
 
-  #reportEnd(outcome: CloseOutcome): void {
-    for (const callback of this.#endCallbacks ?? []) callback(outcome);
+  /** Everybody who listens to the socket itself has learnt of its end. */
+  reportEnd(): void {
+    if (!this.#outcome || this.#endReported) return;
+    this.#endReported = true;
+    for (const callback of this.#endCallbacks ?? []) callback(this.#outcome);
     this.#endCallbacks = undefined;
     if (this.#disconnectHooks) this.#disconnectHooks.seal();
     else this.onGone();
@@ -796,7 +801,7 @@ export class Owner
     if (unacknowledged.length > 0) this.#handBack(unacknowledged);
     this.#resolveClosed?.(outcome);
     // The app's own listeners of the end come first.
-    queueMicrotask(() => this.#reportEnd(outcome));
+    queueMicrotask(() => this.reportEnd());
   }
 
   /** The app is given back what it may want to send again, by another connection. */

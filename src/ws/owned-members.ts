@@ -147,7 +147,10 @@ export function ownedMembers(base: BaseMembers): PropertyDescriptorMap {
       if (event === 'error' && this.listenerCount('error') === 0) return true;
       report(ownership, event, args);
       const heard = base.emit.call(this, event, ...args);
-      if (event === 'close') callRemoved(this, ownership, args);
+      if (event === 'close') {
+        callRemoved(this, ownership, args);
+        ownership.owner.reportEnd();
+      }
       return heard;
     },
   };

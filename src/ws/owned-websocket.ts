@@ -59,10 +59,18 @@ export function track(
   return owner;
 }
 
+const OWNER = Symbol('nestjs-safe-close.owner');
+
 /**
  * ws tells nobody of a peer that ends its stream without a close frame, and ends our side, too:
- * before that, a close frame that came with the end can still be answered.
+ * before that, a close frame that came with the end can still be answered. One function for all
+ * streams, as one of its own for each costs more than the rest of what is known of it.
  */
 function watchEnd(stream: Duplex, owner: Owner): void {
-  stream.prependOnceListener('end', () => owner.onPeerEnd());
+  Object.assign(stream, { [OWNER]: owner });
+  stream.prependListener('end', tellOfEnd);
+}
+
+function tellOfEnd(this: Duplex & { readonly [OWNER]?: Owner }): void {
+  this[OWNER]?.onPeerEnd();
 }

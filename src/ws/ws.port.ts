@@ -58,6 +58,7 @@ export class WsPort implements SocketPort {
   /** The next frame goes on with a message that ws has begun (RFC 6455 §5.4). */
   #fragmented = false;
   #written: Written | undefined;
+  #onSent: Written | undefined;
   #answered: unknown;
   #pendingPongs = 0;
   /** The kernel had taken everything when the socket was destroyed. */
@@ -104,7 +105,7 @@ export class WsPort implements SocketPort {
     this.inside = true;
     this.#deflate?.enterWs();
     try {
-      const callback = batch && !this.#deflate ? undefined : this.#onLeft;
+      const callback = batch && !this.#deflate ? undefined : this.#sentByWs;
       this.base.send.call(this.socket, data, options ?? NO_OPTIONS, callback);
     } catch (error) {
       this.#deflate?.leaveWs();
@@ -169,7 +170,7 @@ export class WsPort implements SocketPort {
       this.#deflate = DeflateContext.of(this.socket);
       if (!this.#deflate) return null;
     }
-    return new FrameBatch(stream, this.#onTaken);
+    return new FrameBatch(stream, (error, frames) => this.#report(error, frames));
   }
 
   #stopBatching(): null {
@@ -178,17 +179,19 @@ export class WsPort implements SocketPort {
     return null;
   }
 
-  /** What ws itself has sent. */
-  readonly #onLeft: Written = (error) => {
-    this.#deflate?.leaveWs();
-    this.#onTaken(error, 1);
-  };
+  /** Told of what ws itself has sent. */
+  get #sentByWs(): Written {
+    return (this.#onSent ??= (error) => {
+      this.#deflate?.leaveWs();
+      this.#report(error, 1);
+    });
+  }
 
   /** Node reports success for writes that it cancelled as it destroyed the socket. */
-  readonly #onTaken: Written = (error, frames) => {
+  #report(error: Error | null | undefined, frames: number): void {
     const cancelled = !error && !this.#drained && streamOf(this.socket)?.destroyed;
     this.#written?.(cancelled ? new Error('The socket was destroyed first.') : error, frames);
-  };
+  }
 
   /** In one system call with what follows it: the close frame, more often than not. */
   ping(payload: Buffer): void {

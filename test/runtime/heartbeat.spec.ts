@@ -1,12 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Heartbeat, type Pulse } from '../../src/runtime/heartbeat.js';
+import { Heartbeat, type Pulse, type Visit } from '../../src/runtime/heartbeat.js';
 import { ManualClock } from '../support/fakes/manual.clock.js';
 
 const POLICY = { interval: 1_000, timeout: 600 };
 
 /** A connection whose peer answers at once, unless it is told otherwise. */
 class Peer implements Pulse {
+  visit: Visit | undefined;
   lastSeenAt = 0;
   live = true;
   listening = true;

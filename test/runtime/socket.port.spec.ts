@@ -90,6 +90,7 @@ function ownershipBy(listener: SocketListener, port: WsPort): Ownership {
   const owner = Object.assign(Object.create(listener) as object, {
     live: true,
     queuedBytes: 0,
+    reportEnd: () => {},
     tell: () => {},
   });
   return { owner, port } as unknown as Ownership;
