@@ -36,6 +36,10 @@ class SteppedClock implements Clock {
     return { cancel: () => (this.#next = undefined) };
   }
 
+  afterMicrotasks(callback: () => void): void {
+    callback();
+  }
+
   afterMacrotask(callback: () => void): void {
     callback();
   }

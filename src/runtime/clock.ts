@@ -6,6 +6,8 @@ export interface Clock {
   monotonic(): number;
   /** Runs `callback` once after `ms`; keeps the process alive no longer than its sockets do. */
   setTimer(ms: number, callback: () => void): Timer;
+  /** Runs `callback` once the microtasks that are due have run, before anything else is read. */
+  afterMicrotasks(callback: () => void): void;
   /** Runs `callback` once the running macrotask and all its microtasks are over. */
   afterMacrotask(callback: () => void): void;
 }
@@ -34,6 +36,10 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   setTimer: (ms, callback) => new SystemTimer(ms, callback),
+  afterMicrotasks: (callback) => {
+    // Node runs a tick that was added in a tick before any microtask.
+    queueMicrotask(() => process.nextTick(callback));
+  },
   afterMacrotask: (callback) => {
     setImmediate(callback);
   },

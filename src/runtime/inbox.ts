@@ -58,16 +58,25 @@ export class Inbox {
     return this.#hold({ bytes, unseen: false, deliver: callback }, limit);
   }
 
-  /** Delivers what was kept, as fast as the rate allows, and as long as `live`. */
-  release(live: () => boolean): void {
+  /**
+   * Delivers what was kept, as fast as the rate allows, and as long as `live`.
+   *
+   * @param most - messages at once; the next so many follow once the microtasks have run
+   */
+  release(live: () => boolean, most = Number.POSITIVE_INFINITY): void {
     this.#timer?.cancel();
     this.#timer = undefined;
     if (this.#releasing) return;
     this.#releasing = true;
+    let left = most;
     while (this.#held && live()) {
       const { first } = this.#held;
       if (!first) {
         this.#held = undefined;
+        break;
+      }
+      if (left-- === 0) {
+        this.#clock.afterMicrotasks(() => this.release(live, most));
         break;
       }
       if (this.#rate && !this.#rate.take()) {

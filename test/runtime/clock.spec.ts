@@ -74,3 +74,24 @@ test('the end of the macrotask comes after its ticks and microtasks, those they 
   expect(order.at(-1)).toBe('end');
   expect(order).toHaveLength(6);
 });
+
+test('what comes after the microtasks comes after all of them, also from there', async () => {
+  const log: string[] = [];
+  const chain = (name: string, hops = 20): void => {
+    if (hops === 0) log.push(name);
+    else queueMicrotask(() => chain(name, hops - 1));
+  };
+  await new Promise<void>((resolve) => {
+    chain('first chain');
+    systemClock.afterMicrotasks(() => {
+      log.push('first');
+      chain('second chain');
+      systemClock.afterMicrotasks(() => {
+        log.push('second');
+        resolve();
+      });
+    });
+    setImmediate(() => log.push('macrotask'));
+  });
+  expect(log).toEqual(['first chain', 'first', 'second chain', 'second']);
+});

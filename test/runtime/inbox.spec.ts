@@ -41,6 +41,29 @@ describe('the inbox', () => {
     expect(port.calls).toEqual([]);
   });
 
+  test('delivers so many at once, and the next once the microtasks have run', () => {
+    const { box, clock, seen, keep } = inbox();
+    keep('one', 'two', 'three', 'four', 'five');
+    box.release(always, 2);
+    expect(seen).toEqual(['one', 'two']);
+    expect(box.mayPass()).toBe(false);
+    clock.endMacrotask();
+    expect(seen).toEqual(['one', 'two', 'three', 'four']);
+    clock.endMacrotask();
+    expect(seen).toEqual(['one', 'two', 'three', 'four', 'five']);
+    expect(clock.pendingMacrotask).toBe(0);
+    expect(box.mayPass()).toBe(true);
+  });
+
+  test('what waits for its turn may be released before, once', () => {
+    const { box, clock, seen, keep } = inbox();
+    keep('one', 'two', 'three');
+    box.release(always, 1);
+    box.release(always);
+    clock.endMacrotask();
+    expect(seen).toEqual(['one', 'two', 'three']);
+  });
+
   test('stops to dispatch once the connection is not live any more', () => {
     const { box, seen, keep } = inbox();
     keep('one', 'two', 'three');

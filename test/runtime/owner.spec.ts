@@ -1523,6 +1523,75 @@ describe('handlers', () => {
   });
 });
 
+test('a message that waits stays what it was', () => {
+  const { owner } = connect();
+  const seen: [string, boolean][] = [];
+  owner.awaitReadiness();
+  owner.dispatchTo({ dispatch: (data, isBinary) => seen.push([String(data), isBinary]) });
+  owner.onMessage(Buffer.from('text'), false);
+  owner.onMessage(Buffer.from('binary'), true);
+  owner.sealReadiness();
+  expect(seen).toEqual([
+    ['text', false],
+    ['binary', true],
+  ]);
+});
+
+describe('many messages of one read', () => {
+  /** Handlers that end when they are told to; more messages than start at once. */
+  function crowd(messages: number) {
+    const gate = deferred();
+    const started: string[] = [];
+    const connected = handling((data) => {
+      started.push(data);
+      return gate.promise;
+    });
+    for (let index = 0; index < messages; index++) connected.peer.send(String(index));
+    connected.io.run();
+    return { ...connected, started, gate };
+  }
+
+  test('start 128 handlers, and the next 128 once the microtasks have run, in order', () => {
+    const { started, clock, told } = crowd(300);
+    expect(started).toHaveLength(128);
+    clock.endMacrotask();
+    expect(started).toHaveLength(256);
+    clock.endMacrotask();
+    expect(started).toEqual(Array.from({ length: 300 }, (_, index) => String(index)));
+    expect(told.races).toEqual([]);
+  });
+
+  test('keep their order with one that comes when there is room again', async () => {
+    const { started, gate, peer, io, owner, turn } = crowd(129);
+    gate.resolve();
+    await microtasks();
+    expect(owner.inFlight).toBe(0);
+    peer.send('later');
+    io.run();
+    expect(started).toHaveLength(128);
+    turn();
+    expect(started.slice(-2)).toEqual(['128', 'later']);
+  });
+
+  test.each(['closes', 'ends its side', 'breaks off'])('are not lost where the peer %s', (how) => {
+    const { started, peer, io, owner } = crowd(200);
+    expect(started).toHaveLength(128);
+    if (how === 'closes') peer.close(1000);
+    else if (how === 'ends its side') owner.onPeerEnd();
+    else owner.onProtocolFailure(1002, new Error('no'));
+    io.run();
+    expect(started).toHaveLength(200);
+  });
+
+  test('start no handler once the server has closed, and are told of', () => {
+    const { started, owner, told, turn } = crowd(200);
+    owner.requestClose(1000);
+    turn();
+    expect(started).toHaveLength(128);
+    expect(told.met('message-after-close')).toBe(72);
+  });
+});
+
 describe('user code in the middle of it all', () => {
   test('a settlement may send, close and terminate', () => {
     const connected = connect();

@@ -17,7 +17,7 @@ const MONOTONIC_START = 1_000;
 
 /**
  * Time that passes when a test says so. Nothing runs on its own: timers fire in `advance()`, and
- * the callbacks of `afterMacrotask()` run in `endMacrotask()`.
+ * the callbacks of `afterMicrotasks()` and `afterMacrotask()` run in `endMacrotask()`.
  */
 export class ManualClock implements Clock {
   #elapsed = 0;
@@ -50,6 +50,10 @@ export class ManualClock implements Clock {
     if (!(ms > 0)) return this.#elapsed;
     const due = Math.ceil((this.#elapsed + ms) * STEPS_PER_MS) / STEPS_PER_MS;
     return Math.max(due, this.#elapsed + 1 / STEPS_PER_MS);
+  }
+
+  afterMicrotasks(callback: () => void): void {
+    this.#macrotask.push(callback);
   }
 
   afterMacrotask(callback: () => void): void {
