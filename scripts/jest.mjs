@@ -1,9 +1,10 @@
 // Runs jest with the flags that native ESM and the memory tests need.
 //
-//   node scripts/jest.mjs [--nest=11|12]... [--stack=stock] [--soak] [--fallback] [jest's own arguments]
+//   node scripts/jest.mjs [--nest=11|12]... [--stack=stock] [--soak] [--fallback] [--deflate] [jest's own arguments]
 //
 // `--nest` can be given more than once: one run after the other, and the sum of all at the end.
 // `--fallback` sends every message by ws's own send().
+// `--deflate` has every server of the adapter compress what it sends to those who can read it.
 // With JEST_REPORTS=<folder>, each run leaves its results there as JSON (see jest-totals.mjs).
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -24,11 +25,12 @@ const versions = [];
 const environment = { ...process.env };
 const jestArguments = [];
 for (const argument of process.argv.slice(2)) {
-  const [, name, value] = /^--(nest|stack|soak|fallback)(?:=(.+))?$/.exec(argument) ?? [];
+  const [, name, value] = /^--(nest|stack|soak|fallback|deflate)(?:=(.+))?$/.exec(argument) ?? [];
   if (name === 'nest') versions.push(value);
   else if (name === 'stack') environment.STACK = value;
   else if (name === 'soak') environment.SOAK = '1';
   else if (name === 'fallback') environment.SAFE_CLOSE_NO_BATCHING = '1';
+  else if (name === 'deflate') environment.DEFLATE = '1';
   else jestArguments.push(argument);
 }
 if (versions.length === 0) versions.push(environment.NEST ?? '12');
@@ -44,6 +46,7 @@ for (const nest of versions) {
     environment.STACK,
     environment.SOAK && 'soak',
     environment.SAFE_CLOSE_NO_BATCHING && 'fallback',
+    environment.DEFLATE && 'deflate',
   ].filter(Boolean);
   const report = join(reports, `${kind.join('-')}-${process.pid}.json`);
   const output = watching ? [] : ['--json', `--outputFile=${report}`];

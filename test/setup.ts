@@ -7,3 +7,5 @@ import { afterEach } from '@jest/globals';
 const turn = setImmediate;
 
 afterEach(() => new Promise<void>((resolve) => void turn(resolve)));
+
+if (process.env['DEFLATE']) await import('./support/deflate.js');

@@ -1537,20 +1537,20 @@ test('a message that waits stays what it was', () => {
   ]);
 });
 
-describe('many messages of one read', () => {
-  /** Handlers that end when they are told to; more messages than start at once. */
-  function crowd(messages: number) {
-    const gate = deferred();
-    const started: string[] = [];
-    const connected = handling((data) => {
-      started.push(data);
-      return gate.promise;
-    });
-    for (let index = 0; index < messages; index++) connected.peer.send(String(index));
-    connected.io.run();
-    return { ...connected, started, gate };
-  }
+/** Handlers that end when they are told to; more messages than start at once. */
+function crowd(messages: number) {
+  const gate = deferred();
+  const started: string[] = [];
+  const connected = handling((data) => {
+    started.push(data);
+    return gate.promise;
+  });
+  for (let index = 0; index < messages; index++) connected.peer.send(String(index));
+  connected.io.run();
+  return { ...connected, started, gate };
+}
 
+describe('many messages of one read', () => {
   test('start 128 handlers, and the next 128 once the microtasks have run, in order', () => {
     const { started, clock, told } = crowd(300);
     expect(started).toHaveLength(128);

@@ -334,8 +334,8 @@ export function describeDocumentedContract(
         const { socket, peer } = await open();
         const failure = event<[Error & { code: string }]>(socket, 'error');
         const closing = ended(peer);
-        streamOf(peer)!.write(Buffer.from([0xc1, 0x80, 0, 0, 0, 0]));
-        expect((await failure)[0].code).toBe('WS_ERR_UNEXPECTED_RSV_1');
+        streamOf(peer)!.write(Buffer.from([0xb1, 0x80, 0, 0, 0, 0]));
+        expect((await failure)[0].code).toBe('WS_ERR_UNEXPECTED_RSV_2_3');
         expect(await closing).toMatchObject({ code: 1002 });
       });
     });
