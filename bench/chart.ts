@@ -11,16 +11,16 @@ function lengthOf(ratio: number, most: number): number {
   return (Math.max(0, Math.log2(ratio) + 1) / (Math.log2(most) + 1)) * BARS;
 }
 
-/** How many times the messages of the stock adapter ours takes, as bars. */
+/** How many times as good as the stock adapter ours is, as bars. */
 export function chartOf(all: readonly Figures[]): string {
-  const ratios = all.map(({ safe, stock }) => median(ratiosOf(safe, stock)));
+  const ratios = all.map((figures) => median(ratiosOf(figures, 'safe', 'stock')));
   const most = Math.max(2, ...ratios);
   const one = LABELS + lengthOf(1, most);
   const height = TOP + all.length * ROW + 12;
-  const rows = all.map(({ workload }, index) => {
+  const rows = all.map(({ name }, index) => {
     const y = TOP + index * ROW;
     const end = LABELS + lengthOf(ratios[index]!, most);
-    return `  <text x="${LABELS - 8}" y="${y + 15}" text-anchor="end">${workload}</text>
+    return `  <text x="${LABELS - 8}" y="${y + 15}" text-anchor="end">${name}</text>
   <rect x="${LABELS}" y="${y + 3}" width="${(end - LABELS).toFixed(1)}" height="${ROW - 8}" rx="2"/>
   <text x="${(end + 6).toFixed(1)}" y="${y + 15}">${ratios[index]!.toFixed(1)} ×</text>`;
   });
@@ -34,7 +34,7 @@ export function chartOf(all: readonly Figures[]): string {
       line { stroke: #8b949e }
     }
   </style>
-  <text x="${LABELS}" y="16" font-weight="600">Messages per second of server CPU, compared with the stock adapter</text>
+  <text x="${LABELS}" y="16" font-weight="600">How many times as good as the stock adapter, by figure</text>
   <text x="${one.toFixed(1)}" y="34" text-anchor="middle">1 × (logarithmic)</text>
   <line x1="${one.toFixed(1)}" y1="${TOP - 4}" x2="${one.toFixed(1)}" y2="${height - 8}"/>
 ${rows.join('\n')}

@@ -2,23 +2,32 @@
 import 'reflect-metadata';
 import {
   Module,
+  UseGuards,
   UseInterceptors,
+  UsePipes,
   type CallHandler,
+  type CanActivate,
   type ExecutionContext,
   type NestInterceptor,
+  type PipeTransform,
   type Type,
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { IoAdapter } from '@nestjs/platform-socket.io';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { SubscribeMessage, WebSocketGateway, WebSocketServer as Server } from '@nestjs/websockets';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { SafeCloseModule, SafeCloseService } from 'nestjs-safe-close';
-import type { Observable } from 'rxjs';
+import { EMPTY, type Observable } from 'rxjs';
+import type { Server as IoServer, Socket as IoSocket } from 'socket.io';
 import { WebSocketServer, type WebSocket } from 'ws';
 
-/** `raw`: ws alone. `stock`: Nest with its adapter. `safe`: the same with this module. */
-export type Stack = 'raw' | 'stock' | 'safe';
+/**
+ * `raw`: ws alone. `stock`: Nest with its adapter. `safe`: the same with this module. `socket.io`:
+ * Nest with the adapter of that.
+ */
+export type Stack = 'raw' | 'stock' | 'safe' | 'socket.io';
 
 /** What the bench asks of a server. */
 export type Command =
@@ -29,6 +38,8 @@ export type Command =
       readonly perTurn: number;
       /** A string of its own for each message, rather than one for all. */
       readonly fresh: boolean;
+      /** A Buffer rather than a string. */
+      readonly binary: boolean;
       /** The outcome of each turn is awaited; else a callback tells it. */
       readonly awaited: boolean;
     }
@@ -39,7 +50,9 @@ export type Command =
       readonly perTurn: number;
     }
   | { readonly do: 'expect'; readonly messages: number }
-  | { readonly do: 'cpu' };
+  | { readonly do: 'cpu' }
+  | { readonly do: 'memory' }
+  | { readonly do: 'close'; readonly code: number };
 
 type PushCommand = Extract<Command, { do: 'push' }>;
 type BroadcastCommand = Extract<Command, { do: 'broadcast' }>;
@@ -47,11 +60,19 @@ type BroadcastCommand = Extract<Command, { do: 'broadcast' }>;
 /** What differs between the stacks. */
 interface App {
   readonly port: number;
-  readonly clients: Iterable<WebSocket>;
+  readonly clients: () => Iterable<Client>;
   /** Settles with the outcome; absent where a callback is all there is. */
-  send?(client: WebSocket, data: string): Promise<unknown>;
+  send?(client: Client, data: string | Buffer): Promise<unknown>;
   broadcast(event: string, data: string): void;
+  close(code: number): void;
 }
+
+/** The least that ws and Socket.IO have in common. */
+interface Client {
+  send(data: string | Buffer): unknown;
+}
+
+declare const gc: () => void;
 
 let received = 0;
 let expected = Number.POSITIVE_INFINITY;
@@ -66,12 +87,24 @@ class PassThrough implements NestInterceptor {
   }
 }
 
-@WebSocketGateway()
+class Allow implements CanActivate {
+  canActivate(): boolean {
+    return true;
+  }
+}
+
+class Same implements PipeTransform {
+  transform(value: unknown): unknown {
+    return value;
+  }
+}
+
+@WebSocketGateway({ perMessageDeflate: true })
 class BenchGateway {
-  @Server() readonly server!: WebSocketServer;
+  @Server() readonly server!: WebSocketServer | IoServer;
 
   @SubscribeMessage('echo')
-  echo(_client: WebSocket, data: unknown): unknown {
+  echo(_client: unknown, data: unknown): unknown {
     return { event: 'echo', data };
   }
 
@@ -83,6 +116,24 @@ class BenchGateway {
   @SubscribeMessage('async sink')
   async asyncSink(): Promise<void> {
     await Promise.resolve();
+    countMessage();
+  }
+
+  @SubscribeMessage('observable sink')
+  observableSink(): Observable<never> {
+    countMessage();
+    return EMPTY;
+  }
+
+  @UseGuards(Allow)
+  @SubscribeMessage('guarded sink')
+  guardedSink(): void {
+    countMessage();
+  }
+
+  @UsePipes(Same)
+  @SubscribeMessage('piped sink')
+  pipedSink(_client: unknown, _data: unknown): void {
     countMessage();
   }
 
@@ -106,24 +157,44 @@ async function startNest(stack: Stack): Promise<App> {
   })
   class BenchModule {}
   const app = await NestFactory.create(BenchModule as Type, { logger: false });
-  app.useWebSocketAdapter(new WsAdapter(app));
+  app.useWebSocketAdapter(stack === 'socket.io' ? new IoAdapter(app) : new WsAdapter(app));
   await app.listen(0, '127.0.0.1');
   const { port } = app.getHttpServer().address() as AddressInfo;
-  const { clients } = app.get(BenchGateway).server;
-  if (stack === 'stock') {
-    return { port, clients, broadcast: (event, data) => broadcastBy(clients, event, data) };
+  const { server } = app.get(BenchGateway);
+  if (!('clients' in server)) {
+    const { sockets } = server.sockets;
+    return {
+      port,
+      clients: () => [...sockets.values()].map((socket: IoSocket) => socket),
+      broadcast: (event, data) => void server.emit(event, data),
+      close: () => server.disconnectSockets(true),
+    };
   }
+  const clients = (): Set<WebSocket> => server.clients;
+  if (stack === 'stock') return { port, ...loops(clients) };
   const service = app.get(SafeCloseService);
   return {
     port,
     clients,
-    send: (client, data) => service.send(client, data),
+    send: (client, data) => service.send(client as WebSocket, data),
     broadcast: (event, data) => void service.broadcast({}, event, data),
+    close: (code) => void service.closeWhere({}, code),
+  };
+}
+
+/** What an app does that has no more than ws. */
+function loops(clients: () => Iterable<WebSocket>): Omit<App, 'port'> {
+  return {
+    clients,
+    broadcast: (event, data) => broadcastBy(clients(), event, data),
+    close: (code) => {
+      for (const client of clients()) client.close(code);
+    },
   };
 }
 
 async function startRaw(): Promise<App> {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: true });
   server.on('connection', (client) => {
     client.on('error', () => client.terminate());
     client.on('message', (message) => {
@@ -133,9 +204,8 @@ async function startRaw(): Promise<App> {
     });
   });
   await once(server, 'listening');
-  const { clients } = server;
   const { port } = server.address() as AddressInfo;
-  return { port, clients, broadcast: (event, data) => broadcastBy(clients, event, data) };
+  return { port, ...loops(() => server.clients) };
 }
 
 /** In turns of so many, until all are done. */
@@ -151,9 +221,12 @@ function inTurns(total: number, perTurn: number, work: (index: number) => unknow
   turn();
 }
 
-function push(app: App, { perClient, bytes, perTurn, fresh, awaited }: PushCommand): void {
-  const same = 'x'.repeat(bytes);
-  const clients = [...app.clients];
+function push(app: App, command: PushCommand): void {
+  const { perClient, bytes, perTurn, fresh, binary, awaited } = command;
+  const same = binary ? Buffer.alloc(bytes, 'x') : 'x'.repeat(bytes);
+  const clients = [...app.clients()];
+  // Of one clock for all processes of the machine.
+  process.send!({ began: Number(process.hrtime.bigint()) / 1e6 });
   inTurns(perClient, perTurn, (index) => {
     const data = fresh ? String(index).padEnd(bytes, 'x') : same;
     if (awaited && app.send) return Promise.all(clients.map((client) => app.send!(client, data)));
@@ -167,12 +240,20 @@ function broadcast(app: App, { times, bytes, perTurn }: BroadcastCommand): void 
   inTurns(times, perTurn, () => app.broadcast('event', data));
 }
 
+function memory(): NodeJS.MemoryUsage {
+  gc();
+  gc();
+  return process.memoryUsage();
+}
+
 async function main(stack: Stack): Promise<void> {
   const app = stack === 'raw' ? await startRaw() : await startNest(stack);
   process.on('message', (command: Command) => {
     if (command.do === 'push') push(app, command);
     else if (command.do === 'broadcast') broadcast(app, command);
     else if (command.do === 'cpu') process.send!({ cpu: process.cpuUsage() });
+    else if (command.do === 'memory') process.send!({ memory: memory() });
+    else if (command.do === 'close') app.close(command.code);
     else {
       received = 0;
       expected = command.messages;

@@ -1,20 +1,49 @@
-import { BenchPeer, textFrame } from './peer.js';
+import { BenchPeer, eventFrame } from './peer.js';
 import type { BenchServer } from './bench-server.js';
+import type { Measurement } from './figures.js';
+import type { Stack } from './server.js';
 
 export interface Workload {
   readonly name: string;
-  /** Messages for each second of the server's processor time; more is better. */
-  run(server: BenchServer, scale: number): Promise<number>;
+  /** It needs a server that has done nothing before. */
+  readonly fresh?: boolean;
+  /** Stacks that have no such thing. */
+  readonly without?: readonly Stack[];
+  run(server: BenchServer, scale: number): Promise<Measurement[]>;
+}
+
+const PER_CPU = 'messages a second of server CPU';
+
+interface Connecting {
+  readonly deflate?: boolean;
+  /** At once; more than this the backlog of a listener does not take. */
+  readonly atOnce?: number;
+}
+
+async function connectAll(
+  server: BenchServer,
+  count: number,
+  { deflate = false, atOnce = 100 }: Connecting = {},
+): Promise<BenchPeer[]> {
+  const { port, protocol } = server;
+  const peers: BenchPeer[] = [];
+  while (peers.length < count) {
+    const next = Array.from({ length: Math.min(atOnce, count - peers.length) }, () =>
+      BenchPeer.connect(port, { protocol, deflate }),
+    );
+    // oxlint-disable-next-line no-await-in-loop
+    peers.push(...(await Promise.all(next)));
+  }
+  return peers;
 }
 
 async function withPeers<T>(
   server: BenchServer,
   count: number,
   use: (peers: BenchPeer[]) => Promise<T>,
+  connecting?: Connecting,
 ): Promise<T> {
-  const peers = await Promise.all(
-    Array.from({ length: count }, () => BenchPeer.connect(server.port)),
-  );
+  const peers = await connectAll(server, count, connecting);
   try {
     return await use(peers);
   } finally {
@@ -22,18 +51,12 @@ async function withPeers<T>(
   }
 }
 
-/** Bytes of an unmasked frame (RFC 6455 §5.2). */
-function frameSize(payload: number): number {
-  if (payload <= 125) return payload + 2;
-  return payload + (payload < 65_536 ? 4 : 10);
-}
-
-/** Settles once every peer has received so many bytes more. */
-function receive(peers: BenchPeer[], bytes: number): Promise<void> {
+/** Settles once every peer has received so many messages more. */
+function receive(peers: BenchPeer[], messages: number): Promise<void> {
   return new Promise((resolve) => {
     let waiting = peers.length;
     for (const peer of peers) {
-      const until = peer.received + bytes;
+      const until = peer.received + messages;
       peer.onData = () => {
         if (peer.received < until) return;
         peer.onData = undefined;
@@ -43,39 +66,41 @@ function receive(peers: BenchPeer[], bytes: number): Promise<void> {
   });
 }
 
+/** Messages for each second of the server's processor time; more is better. */
 async function rate(
+  name: string,
   server: BenchServer,
   messages: number,
   work: () => Promise<void>,
-): Promise<number> {
+): Promise<Measurement[]> {
   const before = await server.cpuSeconds();
   await work();
-  return messages / ((await server.cpuSeconds()) - before);
+  const value = messages / ((await server.cpuSeconds()) - before);
+  return [{ name, value, unit: PER_CPU }];
 }
 
-const ECHO = textFrame('{"event":"echo","data":1}');
-const ECHO_REPLY_BYTES = 2 + '{"event":"echo","data":1}'.length;
 function echo(inFlight: number, rounds: number): Workload {
+  const name = `echo, 50 connections, ${inFlight} in flight`;
   return {
-    name: `echo, 50 connections, ${inFlight} in flight`,
+    name,
     run: (server, scale) =>
       withPeers(server, 50, async (peers) => {
         const turns = Math.ceil(rounds * scale);
-        const burst = Buffer.concat(Array.from({ length: inFlight }, () => ECHO));
-        const bytes = ECHO_REPLY_BYTES * inFlight;
+        const one = eventFrame(server.protocol, 'echo', 1);
+        const burst = Buffer.concat(Array.from({ length: inFlight }, () => one));
         const play = (peer: BenchPeer): Promise<void> =>
           new Promise((resolve) => {
             let left = turns;
-            let until = peer.received + bytes;
+            let until = peer.received + inFlight;
             peer.onData = () => {
               if (peer.received < until) return;
-              until += bytes;
+              until += inFlight;
               if (--left === 0) resolve();
               else peer.write(burst);
             };
             peer.write(burst);
           });
-        return rate(server, 50 * turns * inFlight, async () => {
+        return rate(name, server, 50 * turns * inFlight, async () => {
           await Promise.all(peers.map(play));
         });
       }),
@@ -88,7 +113,9 @@ interface Push {
   readonly perTurn?: number;
   readonly bytes?: number;
   readonly fresh?: boolean;
+  readonly binary?: boolean;
   readonly awaited?: boolean;
+  readonly deflate?: boolean;
 }
 
 function push({
@@ -97,35 +124,76 @@ function push({
   perTurn = Number.MAX_SAFE_INTEGER,
   bytes = 64,
   fresh = false,
+  binary = false,
   awaited = false,
+  deflate = false,
 }: Push): Workload {
   const turn = perTurn > perClient ? `${perClient} in one turn` : `${perTurn} a turn`;
-  const traits = `${fresh ? ', fresh strings' : ''}${awaited ? ', awaited' : ''}`;
+  const traits = [
+    fresh && ', fresh strings',
+    binary && ', binary',
+    awaited && ', awaited',
+    deflate && ', deflate',
+  ];
+  const name = `push ${bytes} B to ${connections}, ${turn}${traits.filter(Boolean).join('')}`;
   return {
-    name: `push ${bytes} B to ${connections}, ${turn}${traits}`,
+    name,
+    // Its binary messages are two frames each.
+    ...(binary && { without: ['socket.io'] }),
     run: (server, scale) =>
-      withPeers(server, connections, (peers) => {
-        const count = Math.ceil(perClient * scale);
-        return rate(server, connections * count, async () => {
-          const received = receive(peers, count * frameSize(bytes));
-          server.tell({ do: 'push', perClient: count, bytes, perTurn, fresh, awaited });
-          await received;
-        });
+      withPeers(
+        server,
+        connections,
+        (peers) => {
+          const count = Math.ceil(perClient * scale);
+          return rate(name, server, connections * count, async () => {
+            const received = receive(peers, count);
+            server.tell({ do: 'push', perClient: count, bytes, perTurn, fresh, binary, awaited });
+            await received;
+          });
+        },
+        { deflate },
+      ),
+  };
+}
+
+/** From the beginning of a burst until its first byte has come to anybody. */
+function firstByte(): Workload {
+  return {
+    name: 'first byte',
+    run: (server) =>
+      withPeers(server, 100, async (peers) => {
+        let first = 0;
+        const began = server.next<number>('began');
+        const all = receive(peers, 1000);
+        for (const peer of peers) {
+          const { onData } = peer;
+          peer.onData = () => {
+            first ||= Number(process.hrtime.bigint()) / 1e6;
+            onData!();
+          };
+        }
+        const options = { bytes: 64, fresh: false, binary: false, awaited: false };
+        server.tell({ do: 'push', perClient: 1000, perTurn: 1000, ...options });
+        await all;
+        const value = first - (await began);
+        return [{ name: 'first byte of a burst, 100 × 1,000', value, unit: 'ms', less: true }];
       }),
   };
 }
 
 function dispatch(event: string, each: number): Workload {
+  const name = `dispatch, ${event}`;
   return {
-    name: `dispatch, ${event}`,
+    name,
     run: (server, scale) =>
       withPeers(server, 50, async (peers) => {
         const count = Math.ceil(each * scale);
-        const frame = textFrame(JSON.stringify({ event }));
+        const frame = eventFrame(server.protocol, event);
         const frames = Buffer.concat(Array.from({ length: count }, () => frame));
-        await server.ask({ do: 'expect', messages: 50 * count });
-        return rate(server, 50 * count, async () => {
-          const done = server.next();
+        await server.ask({ do: 'expect', messages: 50 * count }, 'ready');
+        return rate(name, server, 50 * count, async () => {
+          const done = server.next('done');
           for (const peer of peers) peer.write(frames);
           await done;
         });
@@ -133,37 +201,154 @@ function dispatch(event: string, each: number): Workload {
   };
 }
 
-function broadcast(perTurn: number): Workload {
+interface Broadcast {
+  readonly perTurn: number;
+  readonly connections?: number;
+  readonly times?: number;
+  readonly deflate?: boolean;
+}
+
+function broadcast({
+  perTurn,
+  connections = 1000,
+  times = 40,
+  deflate = false,
+}: Broadcast): Workload {
   const bytes = 256;
-  const frame = frameSize(JSON.stringify({ event: 'event', data: 'x'.repeat(bytes) }).length);
+  const to = connections.toLocaleString('en');
+  const name = `broadcast ${bytes} B to ${to}, ${perTurn} a turn${deflate ? ', deflate' : ''}`;
   return {
-    name: `broadcast ${bytes} B to 1,000, ${perTurn} a turn`,
+    name,
     run: (server, scale) =>
-      withPeers(server, 1000, (peers) => {
-        const times = Math.ceil(40 * scale);
-        return rate(server, 1000 * times, async () => {
-          const received = receive(peers, times * frame);
-          server.tell({ do: 'broadcast', times, bytes, perTurn });
-          await received;
+      withPeers(
+        server,
+        Math.ceil(connections * Math.min(1, scale * 10)),
+        (peers) => {
+          const count = Math.ceil(times * scale);
+          return rate(name, server, peers.length * count, async () => {
+            const received = receive(peers, count);
+            server.tell({ do: 'broadcast', times: count, bytes, perTurn });
+            await received;
+          });
+        },
+        { deflate },
+      ),
+  };
+}
+
+function percentile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+/** About half of what the stock adapter takes on one core, whatever the machine waits for. */
+const ECHOES_PER_MS = 20;
+
+/** Echoes at a pace that does not wait for the answers; how long those take. */
+function latency(): Workload {
+  const at = `latency at ${ECHOES_PER_MS},000 echoes a second`;
+  return {
+    name: at,
+    run: (server, scale) =>
+      withPeers(server, 50, async (peers) => {
+        const frame = eventFrame(server.protocol, 'echo', 1);
+        const total = Math.ceil(40_000 * scale);
+        const took: number[] = [];
+        const sent = peers.map((): number[] => []);
+        const done = new Promise<void>((resolve) => {
+          for (const [index, peer] of peers.entries()) {
+            let seen = peer.received;
+            peer.onData = () => {
+              const now = performance.now();
+              for (; seen < peer.received; seen++) took.push(now - sent[index]!.shift()!);
+              if (took.length === total) resolve();
+            };
+          }
         });
+        const began = performance.now();
+        let written = 0;
+        const pace = setInterval(() => {
+          const due = Math.min(total, (performance.now() - began) * ECHOES_PER_MS);
+          for (; written < due; written++) {
+            const index = written % peers.length;
+            sent[index]!.push(performance.now());
+            peers[index]!.write(frame);
+          }
+        }, 1);
+        await done;
+        clearInterval(pace);
+        const sorted = took.toSorted((a, b) => a - b);
+        return [0.5, 0.99, 0.999].map((share) => ({
+          name: `${at}, p${share * 100}`,
+          value: percentile(sorted, share),
+          unit: 'ms',
+          less: true,
+        }));
       }),
+  };
+}
+
+/** A server from its start to the end of its connections. */
+function life(connections: number): Workload {
+  const many = connections.toLocaleString('en');
+  return {
+    name: `life of ${many} connections`,
+    fresh: true,
+    // Its close() sends no close frame of WebSocket.
+    without: ['socket.io'],
+    run: async (server, scale) => {
+      const count = Math.ceil(connections * scale);
+      const warm = await connectAll(server, Math.ceil(200 * scale));
+      for (const peer of warm) peer.end();
+      const empty = await server.ask<NodeJS.MemoryUsage>({ do: 'memory' }, 'memory');
+      const before = await server.cpuSeconds();
+      const peers = await connectAll(server, count);
+      const cpu = (await server.cpuSeconds()) - before;
+      const full = await server.ask<NodeJS.MemoryUsage>({ do: 'memory' }, 'memory');
+      const began = performance.now();
+      const ended = Promise.all(
+        peers.map((peer) => new Promise<void>((resolve) => (peer.onEnd = resolve))),
+      );
+      server.tell({ do: 'close', code: 1001 });
+      await ended;
+      const ms = performance.now() - began;
+      const clean = peers.filter(({ closeCode }) => closeCode === 1001).length;
+      const bytes = (key: 'rss' | 'heapUsed'): number => (full[key] - empty[key]) / count;
+      return [
+        { name: 'start-up', value: server.startUpMs, unit: 'ms', less: true },
+        { name: 'connections', value: count / cpu, unit: 'a second of server CPU' },
+        { name: `memory of one of ${many}, RSS`, value: bytes('rss'), unit: 'B', less: true },
+        { name: `memory of one of ${many}, heap`, value: bytes('heapUsed'), unit: 'B', less: true },
+        { name: `close storm of ${many}`, value: ms, unit: 'ms', less: true },
+        { name: `close storm of ${many}, clean`, value: (100 * clean) / count, unit: '%' },
+      ];
+    },
   };
 }
 
 export const WORKLOADS: readonly Workload[] = [
   echo(1, 400),
   echo(32, 60),
-  dispatch('sink', 3000),
-  dispatch('async sink', 3000),
+  latency(),
+  ...['sink', 'async sink', 'observable sink', 'guarded sink', 'piped sink'].map((event) =>
+    dispatch(event, 3000),
+  ),
   dispatch('intercepted sink', 1000),
   push({ perClient: 1000 }),
   push({ connections: 1, perClient: 100_000 }),
   push({ connections: 1, perClient: 100_000, fresh: true }),
+  push({ perClient: 1000, binary: true }),
   push({ perClient: 100, bytes: 1024 }),
   push({ perClient: 10, bytes: 64 * 1024 }),
   push({ perClient: 640, perTurn: 32 }),
   push({ perClient: 400, perTurn: 4 }),
   push({ perClient: 400, perTurn: 1, awaited: true }),
-  broadcast(1),
-  broadcast(8),
+  push({ perClient: 100, bytes: 1024, deflate: true }),
+  firstByte(),
+  broadcast({ perTurn: 1, connections: 100, times: 400 }),
+  broadcast({ perTurn: 1 }),
+  broadcast({ perTurn: 1, connections: 10_000, times: 8 }),
+  broadcast({ perTurn: 8 }),
+  broadcast({ perTurn: 1, times: 16, deflate: true }),
+  broadcast({ perTurn: 8, times: 16, deflate: true }),
+  life(10_000),
 ];
