@@ -107,6 +107,14 @@ function print(all: readonly Figures[]): void {
   }
 }
 
+/** After each workload, so that a run which is broken off leaves what it has found. */
+function write(all: readonly Figures[]): void {
+  const json = optionOf('json');
+  if (json) writeFileSync(json, `${JSON.stringify(all, undefined, 2)}\n`);
+  const svg = optionOf('svg');
+  if (svg) writeFileSync(svg, chartOf(all));
+}
+
 async function main(): Promise<void> {
   pinGenerator();
   const servers = await startAll();
@@ -116,15 +124,12 @@ async function main(): Promise<void> {
       if (!workload.name.includes(wanted)) continue;
       const load = await measure(workload, servers, collection);
       console.error(`${workload.name}: load ${(100 * load).toFixed(0)} %`);
+      write(collection.all);
     }
   } finally {
     await Promise.all(Object.values(servers).map((server) => server.stop()));
   }
   print(collection.all);
-  const json = optionOf('json');
-  if (json) writeFileSync(json, `${JSON.stringify(collection.all, undefined, 2)}\n`);
-  const svg = optionOf('svg');
-  if (svg) writeFileSync(svg, chartOf(collection.all));
 }
 
 await main();

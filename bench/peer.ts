@@ -135,7 +135,7 @@ export class BenchPeer {
       else if (opcode < CLOSE) this.received++;
       at = start + length;
     }
-    this.#left = at - bytes.length;
+    this.#left += at - bytes.length;
   }
 
   #close(payload: Buffer): void {

@@ -330,9 +330,9 @@ export const WORKLOADS: readonly Workload[] = [
   echo(32, 60),
   latency(),
   ...['sink', 'async sink', 'observable sink', 'guarded sink', 'piped sink'].map((event) =>
-    dispatch(event, 3000),
+    dispatch(event, 500),
   ),
-  dispatch('intercepted sink', 1000),
+  dispatch('intercepted sink', 500),
   push({ perClient: 1000 }),
   push({ connections: 1, perClient: 100_000 }),
   push({ connections: 1, perClient: 100_000, fresh: true }),

@@ -1,0 +1,65 @@
+import { expect, test } from '@jest/globals';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { LifecycleHub } from '../../src/runtime/lifecycle.hub.js';
+import { DEFAULT_POLICY } from '../../src/runtime/connection.policy.js';
+import { Owner } from '../../src/runtime/owner.js';
+import { createRuntime } from '../../src/runtime/runtime.js';
+import type { SocketPort } from '../../src/runtime/socket.port.js';
+
+const CONNECTIONS = 5_000;
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+function heap(): number {
+  collectGarbage();
+  collectGarbage();
+  return process.memoryUsage().heapUsed;
+}
+
+/** One for all, as what a port holds is not looked at. */
+const port: SocketPort = {
+  connecting: false,
+  writable: true,
+  bufferedAmount: 0,
+  blocked: false,
+  paused: false,
+  send: () => {},
+  ping: () => {},
+  probe: () => {},
+  close: () => {},
+  end: () => {},
+  destroy: () => {},
+  pause: () => {},
+  resume: () => {},
+  progressMark: () => 0,
+};
+
+/*
+ * With its place in the registry and in the heartbeat. What an object takes is the same on every
+ * machine; the bound leaves room for how full the tables happen to be.
+ */
+test('a connection that waits for its peer takes little memory', () => {
+  let ids = 0;
+  const runtime = createRuntime({ observer: new LifecycleHub(), nextId: () => String(++ids) });
+  const owners: Owner[] = [];
+  const open = (count: number): void => {
+    for (let opened = 0; opened < count; opened++) {
+      const owner = new Owner(runtime, port, DEFAULT_POLICY);
+      owner.awaitReadiness();
+      owner.sealReadiness();
+      owners.push(owner);
+    }
+  };
+  open(100);
+  const before = heap();
+  open(CONNECTIONS);
+  const bytes = (heap() - before) / CONNECTIONS;
+  for (const owner of owners) {
+    owner.requestTerminate();
+    owner.onClosed();
+  }
+  expect(runtime.connections.size).toBe(0);
+  expect(bytes).toBeLessThan(750);
+});
