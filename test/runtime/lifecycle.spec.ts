@@ -417,6 +417,10 @@ describe('budgets', () => {
 });
 
 describe('a moment by which everything must have ended', () => {
+  test('is never, where nobody has set one', () => {
+    expect(probe.left).toBe(Number.POSITIVE_INFINITY);
+  });
+
   test('leaves a quarter of the time to the close frame, and no more than it may take', () => {
     probe.endBy(clock.monotonic() + 2_000);
     probe.tell(FINISH, macrotaskEnded(true, false));

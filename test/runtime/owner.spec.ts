@@ -1523,8 +1523,24 @@ describe('handlers', () => {
   });
 });
 
+test('everybody who waits for the end is told of it, once, as soon as the socket has told', async () => {
+  const { owner, peer, turn } = bound(connect());
+  const told: string[] = [];
+  owner.onceEnded(({ code }) => told.push(`first ${code}`));
+  owner.onceEnded(({ code }) => told.push(`second ${code}`));
+  owner.reportEnd();
+  expect(told).toEqual([]);
+  peer.close(1000);
+  turn();
+  owner.reportEnd();
+  expect(told).toEqual(['first 1000', 'second 1000']);
+  await microtasks();
+  expect(told).toHaveLength(2);
+});
+
 test('a message that waits stays what it was', () => {
   const { owner } = connect();
+  expect(owner.dispatcher).toBeUndefined();
   const seen: [string, boolean][] = [];
   owner.awaitReadiness();
   owner.dispatchTo({ dispatch: (data, isBinary) => seen.push([String(data), isBinary]) });

@@ -12,6 +12,15 @@ function sealed(...begun: { name: string }[]): Readiness {
 }
 
 describe('readiness', () => {
+  test('of a connection that waits for nobody any more is there, but for what it is given', () => {
+    const readiness = Readiness.sealed();
+    expect(readiness.ready).toBe(true);
+    readiness.begin(chat);
+    expect(readiness.ready).toBe(false);
+    readiness.settle(chat);
+    expect(readiness.ready).toBe(true);
+  });
+
   test('without any hook it comes with the seal, and not before', () => {
     const readiness = new Readiness();
     expect(readiness.ready).toBe(false);
