@@ -31,10 +31,13 @@ export class DeflateContext {
 
   private constructor(private readonly deflate: MessageDeflate) {}
 
-  /** `undefined` where the peer's window is too small for what is compressed for many. */
+  /**
+   * `undefined` where the peer's window is too small for what is compressed for many, or ws's own
+   * can't be emptied.
+   */
   static of(socket: WebSocket): DeflateContext | undefined {
     const deflate = deflateOf(socket);
-    const bits = deflate?.params?.['server_max_window_bits'] ?? WINDOW_BITS;
+    const bits = deflate?.params['server_max_window_bits'] ?? WINDOW_BITS;
     return deflate && bits === WINDOW_BITS ? new DeflateContext(deflate) : undefined;
   }
 

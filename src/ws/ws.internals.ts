@@ -4,25 +4,17 @@ import { WebSocket } from 'ws';
 import { SetupError } from '../core/errors.js';
 
 /**
- * The few private fields of ws that are read, never written, and only here. ws has no public way
+ * The few private fields of ws that are read, never written, and only by way of this file. ws has no public way
  * to tell its own answer to the peer's close frame from the app's `close()`, nor to find the
  * socket of a client. All exist unchanged since ws 8.0; `assertSupportedWs` checks at boot.
  */
-/** What compresses the frames of one socket; its fields exist unchanged since ws 3.0. */
-export interface MessageDeflate {
-  /** As negotiated (RFC 7692 §7.1). */
-  readonly params: Readonly<Record<string, unknown>> | null;
-  /** `null` until it is needed. */
-  readonly _deflate: { reset(): void } | null;
-}
-
 interface Internals {
   /** Absent, or false, where the app answers pings itself. */
   readonly _autoPong?: boolean;
   /** Both since 8.21. */
   readonly _pendingAutoPongs?: number;
   readonly _maxPendingAutoPongs?: number;
-  readonly _extensions: { readonly 'permessage-deflate'?: MessageDeflate };
+  readonly _extensions: { readonly 'permessage-deflate'?: Partial<MessageDeflate> };
   readonly _isServer: boolean;
   readonly _closeFrameReceived: boolean;
   readonly _closeFrameSent: boolean;
@@ -32,6 +24,14 @@ interface Internals {
   readonly _socket:
     | (Duplex & { readonly _handle?: { readonly writeQueueSize?: number } | null })
     | null;
+}
+
+/** What compresses the frames of one socket. */
+export interface MessageDeflate {
+  /** As negotiated (RFC 7692 §7.1). */
+  readonly params: Readonly<Record<string, unknown>>;
+  /** A stream of zlib, whose window is that of the frames before; `null` until it is needed. */
+  readonly _deflate: { reset(): void } | null;
 }
 
 function internalsOf(socket: WebSocket): Internals {
@@ -73,8 +73,10 @@ export function isServerSide(socket: WebSocket): boolean {
   return internalsOf(socket)._isServer;
 }
 
+/** `undefined` where nothing is compressed, or this copy of ws does that in a way not known here. */
 export function deflateOf(socket: WebSocket): MessageDeflate | undefined {
-  return internalsOf(socket)._extensions['permessage-deflate'];
+  const deflate = internalsOf(socket)._extensions['permessage-deflate'];
+  return deflate?.params && '_deflate' in deflate ? (deflate as MessageDeflate) : undefined;
 }
 
 export function streamOf(socket: WebSocket): Duplex | undefined {

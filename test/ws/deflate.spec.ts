@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { broadcast } from '../../src/runtime/broadcast.js';
 import type { Owner } from '../../src/runtime/owner.js';
+import { DeflateContext } from '../../src/ws/deflate-context.js';
 import { own, ownedWebSocketClass } from '../../src/ws/owned-websocket.js';
 import { ownerOf } from '../../src/ws/ownership.js';
 import { policyOf } from '../support/policy.js';
@@ -107,6 +108,14 @@ const SETTINGS: Record<string, readonly [object, object]> = {
   'below the threshold': [{ serverNoContextTakeover: true }, {}],
   'with a small window': [{ serverMaxWindowBits: 10 }, {}],
 };
+
+test.each([{}, { params: null, _deflate: null }, { params: {} }])(
+  'a ws that compresses in a way not known sends all of it itself: %p',
+  (extension) => {
+    const socket = { _extensions: { 'permessage-deflate': extension } } as unknown as WebSocket;
+    expect(DeflateContext.of(socket)).toBeUndefined();
+  },
+);
 
 describe.each([NEWEST, LOWEST])('What is sent to many over $name', (copy) => {
   test.each(Object.entries(SETTINGS))('is read among the rest, %s', async (_name, settings) => {
