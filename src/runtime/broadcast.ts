@@ -1,6 +1,6 @@
 import { REFUSAL_CAUSES, type RefusalCause, type SendOutcome } from '../core/outcomes.js';
 import type { SendRequest, Settle } from './send-request.js';
-import type { MessageData } from './socket.port.js';
+import { SharedMessage, type MessageData } from './socket.port.js';
 
 /** What became of one message for many: targets = written + refused + dropped + lost. */
 export interface BroadcastOutcome {
@@ -64,7 +64,7 @@ export function broadcast(
   const shared: SendRequest = {
     binary: typeof frame !== 'string',
     ...request,
-    ...(targets.length > 1 && { shared: {} }),
+    ...(targets.length > 1 && { shared: new SharedMessage() }),
   };
   return new Promise((resolve) => {
     let left = targets.length;

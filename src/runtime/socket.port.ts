@@ -3,13 +3,16 @@ import type { CloseFrame } from '../core/close-request.js';
 /** What ws's `send()` takes. */
 export type MessageData = string | number | Buffer | ArrayBufferLike | ArrayBufferView | Blob;
 
-/** One message for many, which is never changed; what a port makes of it for all, it keeps here. */
-export interface SharedMessage {
-  frame?: Buffer;
-  compressedFrame?: Buffer;
+/**
+ * One message for many, which is never changed; what a port makes of it for all, it keeps here. A
+ * class, as options of the app may have anything of any name.
+ */
+export class SharedMessage {
+  frame: Buffer | undefined;
+  compressedFrame: Buffer | undefined;
 }
 
-/** ws's options of `send()`, handed on untouched. */
+/** ws's options of `send()`, handed on untouched, and what we know of a message beside them. */
 export interface MessageOptions {
   readonly binary?: boolean | undefined;
   readonly compress?: boolean | undefined;

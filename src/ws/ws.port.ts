@@ -2,11 +2,11 @@ import { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { NO_STATUS_RECEIVED } from '../core/close-code.js';
 import type { CloseFrame } from '../core/close-request.js';
-import type {
-  MessageData,
-  MessageOptions,
+import {
   SharedMessage,
-  SocketPort,
+  type MessageData,
+  type MessageOptions,
+  type SocketPort,
 } from '../runtime/socket.port.js';
 import type { BaseMembers } from './base-members.js';
 import {
@@ -129,7 +129,9 @@ export class WsPort implements SocketPort {
     if (!(data instanceof Uint8Array)) return false;
     const first = (binary ?? true) ? BINARY : TEXT;
     const shared = options?.shared;
-    if (shared && data.length <= LARGEST_FRAMED) return this.#addShared(batch, first, data, shared);
+    if (shared instanceof SharedMessage && data.length <= LARGEST_FRAMED) {
+      return this.#addShared(batch, first, data, shared);
+    }
     if (this.#deflate || data.length > LARGEST_PAYLOAD) return false;
     batch.add(first, data);
     return true;

@@ -3,6 +3,7 @@ import { REFUSAL_CAUSES, type SendOutcome } from '../../src/core/outcomes.js';
 import { broadcast, refusedBroadcast } from '../../src/runtime/broadcast.js';
 import type { SendRequest, Settle } from '../../src/runtime/send-request.js';
 import type { MessageData } from '../../src/runtime/socket.port.js';
+import { SharedMessage } from '../../src/runtime/socket.port.js';
 
 class Target {
   sent: { data: MessageData; request: SendRequest | undefined } | undefined;
@@ -31,7 +32,7 @@ test('one frame goes to all, and each counts by what became of it', async () => 
   expect(new Set(all.map(({ sent }) => sent!.data)).size).toBe(1);
   expect(all[0]!.sent).toEqual({
     data: Buffer.from('frame'),
-    request: { binary: false, conflate: 'key', shared: {} },
+    request: { binary: false, conflate: 'key', shared: new SharedMessage() },
   });
   for (const [index, settled] of outcomes.entries()) all[index]!.settle!(settled);
   expect(await outcome).toEqual({

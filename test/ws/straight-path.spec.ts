@@ -92,6 +92,19 @@ describe.each([NEWEST, LOWEST])('The straight path of $name', (copy) => {
     expect(new Set(written).size).toBe(1);
   });
 
+  test.each([true, {}, { frame: Buffer.from('no frame') }])(
+    'an option of the app that is named like one of ours means nothing: %p',
+    async (shared) => {
+      const { socket, peer, owner } = await started();
+      const received = new Promise((resolve) => {
+        peer.on('message', (data, isBinary) => isBinary && resolve(String(data)));
+      });
+      socket.send(Buffer.from('data'), { shared } as object);
+      expect(await received).toBe('data');
+      expect(owner.totals.refused).toBe(0);
+    },
+  );
+
   test.each([125, 126, 65_535, 65_536])(
     'a broadcast of %i bytes is what was sent',
     async (size) => {
