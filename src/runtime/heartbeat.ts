@@ -24,7 +24,7 @@ export interface Pulse {
 /** What a sweep knows of one connection, which carries it. */
 export interface Visit {
   readonly pulse: Pulse;
-  readonly sweep: object;
+  readonly sweep: { remove(pulse: Pulse): void };
   slot: number;
   pingedAt: number;
   /** The tick of the first ping since the peer was last heard of; `undefined`: it was. */
@@ -103,11 +103,9 @@ class Sweep {
   }
 
   remove(pulse: Pulse): void {
-    const entry = pulse.visit;
-    if (entry?.sweep !== this) return;
+    this.#slots[pulse.visit!.slot]!.delete(pulse.visit!);
     pulse.visit = undefined;
     this.size--;
-    this.#slots[entry.slot]!.delete(entry);
     if (this.size > 0) return;
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -208,7 +206,7 @@ export class Heartbeat {
   }
 
   remove(pulse: Pulse): void {
-    for (const sweep of this.#sweeps.values()) sweep.remove(pulse);
+    pulse.visit?.sweep.remove(pulse);
   }
 
   /** How many connections are pinged. */
