@@ -1,6 +1,7 @@
 import type { CloseOutcome } from '../core/outcomes.js';
 import type { RaceKind } from '../core/races.js';
-import type { LifecycleObserver, RaceDetail, SendTotals } from './lifecycle.observer.js';
+import type { LifecycleObserver, RaceDetail } from './lifecycle.observer.js';
+import type { SendTotals } from './send-totals.js';
 import type { UnacknowledgedMessage } from './unacknowledged.js';
 
 /** Tells every observer, and lets none of them harm a connection by what it throws. */

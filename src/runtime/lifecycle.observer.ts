@@ -1,5 +1,6 @@
 import type { CloseOutcome } from '../core/outcomes.js';
 import type { RaceKind } from '../core/races.js';
+import type { SendTotals } from './send-totals.js';
 import type { UnacknowledgedMessage } from './unacknowledged.js';
 
 /** Told of everything; must be quick. What it throws is caught, and told to the others. */
@@ -18,14 +19,4 @@ export interface RaceDetail {
   /** What happened, for a person, and how to mend it where it can be. */
   readonly message?: string;
   readonly error?: unknown;
-}
-
-/** accepted = written + dropped + lost, where acknowledged is the part of written that was read. */
-export interface SendTotals {
-  readonly accepted: number;
-  readonly written: number;
-  readonly acknowledged: number;
-  readonly dropped: number;
-  readonly lost: number;
-  readonly refused: number;
 }

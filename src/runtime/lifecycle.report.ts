@@ -2,7 +2,8 @@ import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import type { Initiator } from '../core/connection.context.js';
 import type { CloseOutcome, Handshake } from '../core/outcomes.js';
 import { RACE_KINDS, type RaceKind } from '../core/races.js';
-import type { LifecycleObserver, SendTotals } from './lifecycle.observer.js';
+import type { LifecycleObserver } from './lifecycle.observer.js';
+import { NO_SENDS, sum, type SendTotals } from './send-totals.js';
 
 /** Milliseconds from the beginning of closing to the end of the socket. */
 export interface CloseTimes {
@@ -36,26 +37,6 @@ export interface LifecycleReport {
 }
 
 type ReportData = ReturnType<LifecycleReport['toJSON']>;
-
-const NO_SENDS: SendTotals = {
-  accepted: 0,
-  written: 0,
-  acknowledged: 0,
-  dropped: 0,
-  lost: 0,
-  refused: 0,
-};
-
-function sum(a: SendTotals, b: SendTotals): SendTotals {
-  return {
-    accepted: a.accepted + b.accepted,
-    written: a.written + b.written,
-    acknowledged: a.acknowledged + b.acknowledged,
-    dropped: a.dropped + b.dropped,
-    lost: a.lost + b.lost,
-    refused: a.refused + b.refused,
-  };
-}
 
 /** From microseconds, to three digits. */
 function ms(microseconds: number): number {

@@ -2,7 +2,7 @@ import type { LossCause, RefusalCause, SendOutcome } from '../core/outcomes.js';
 import { admissionOf, type Admission } from '../core/overflow.js';
 import type { BufferBudget } from './buffer-budget.js';
 import type { SendPolicy } from './connection.policy.js';
-import type { SendTotals } from './lifecycle.observer.js';
+import type { SendTotals } from './send-totals.js';
 import { ReadMarks } from './read-marks.js';
 import { SendQueue, type Queued } from './send-queue.js';
 import type { SendRequest, Settle } from './send-request.js';

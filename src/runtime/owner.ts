@@ -27,7 +27,8 @@ import { HandlerCalls, type HandlerCallsListener } from './handler-calls.js';
 import type { Pulse, Visit } from './heartbeat.js';
 import { Inbox, type Dispatcher } from './inbox.js';
 import { Lifecycle } from './lifecycle.js';
-import type { RaceDetail, SendTotals } from './lifecycle.observer.js';
+import type { RaceDetail } from './lifecycle.observer.js';
+import { NO_SENDS, type SendTotals } from './send-totals.js';
 import { Outbox, type OutboxListener } from './outbox.js';
 import { Readiness, type ReadinessKey } from './readiness.js';
 import { receivedBytes } from './received-bytes.js';
@@ -49,15 +50,6 @@ const ACCEPTANCE: ReadinessKey = { name: 'the identity option' };
  * the garbage collector then takes half of the time (bench, handlers with an interceptor).
  */
 const CROWD = 128;
-
-const NOTHING_SENT: SendTotals = Object.freeze({
-  accepted: 0,
-  written: 0,
-  acknowledged: 0,
-  dropped: 0,
-  lost: 0,
-  refused: 0,
-});
 
 const NO_REQUEST: ConnectionRequest = Object.freeze({ url: '', ip: '', headers: {} });
 
@@ -177,7 +169,7 @@ export class Owner
   }
 
   get totals(): SendTotals {
-    return this.#outbox?.totals ?? NOTHING_SENT;
+    return this.#outbox?.totals ?? NO_SENDS;
   }
 
   get closed(): Promise<CloseOutcome> {

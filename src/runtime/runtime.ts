@@ -8,7 +8,7 @@ import { Heartbeat } from './heartbeat.js';
 import { HookTally } from './hook-tally.js';
 import { encodeJson } from './json.encoder.js';
 import type { LifecycleHub } from './lifecycle.hub.js';
-import type { SendTotals } from './lifecycle.observer.js';
+import type { SendTotals } from './send-totals.js';
 import { Rooms } from './rooms.js';
 import { Sessions } from './sessions.js';
 

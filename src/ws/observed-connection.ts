@@ -7,7 +7,8 @@ import type { CloseOutcome, RefusalCause, SendOutcome } from '../core/outcomes.j
 import type { RaceKind } from '../core/races.js';
 import type { Connection, ConnectionRequest, SendOptions } from '../runtime/connection.js';
 import { ConnectionClosingError } from '../runtime/handler-calls.js';
-import type { RaceDetail, SendTotals } from '../runtime/lifecycle.observer.js';
+import type { RaceDetail } from '../runtime/lifecycle.observer.js';
+import type { SendTotals } from '../runtime/send-totals.js';
 import { invalidRooms, invalidRoomsText, Membership } from '../runtime/rooms.js';
 import type { RegisteredConnection, Runtime } from '../runtime/runtime.js';
 import type { SendRequest, Settle } from '../runtime/send-request.js';

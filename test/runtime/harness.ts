@@ -4,11 +4,8 @@ import { BufferBudget } from '../../src/runtime/buffer-budget.js';
 import { ConnectionRegistry } from '../../src/runtime/connection.registry.js';
 import { encodeJson } from '../../src/runtime/json.encoder.js';
 import { LifecycleHub } from '../../src/runtime/lifecycle.hub.js';
-import type {
-  LifecycleObserver,
-  RaceDetail,
-  SendTotals,
-} from '../../src/runtime/lifecycle.observer.js';
+import type { LifecycleObserver, RaceDetail } from '../../src/runtime/lifecycle.observer.js';
+import type { SendTotals } from '../../src/runtime/send-totals.js';
 import { Owner } from '../../src/runtime/owner.js';
 import {
   createRuntime,

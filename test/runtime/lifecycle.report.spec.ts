@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { CloseOutcome } from '../../src/core/outcomes.js';
 import { RACE_KINDS } from '../../src/core/races.js';
-import type { SendTotals } from '../../src/runtime/lifecycle.observer.js';
+import type { SendTotals } from '../../src/runtime/send-totals.js';
 import { LifecycleStatistics } from '../../src/runtime/lifecycle.report.js';
 
 const SINCE = Date.UTC(2030, 0, 1);
