@@ -10,17 +10,17 @@ export type Destruction = 'terminated' | 'flush-timeout';
 /** All that the table needs to know of a connection; never changed, only replaced. */
 export interface ConnectionContext {
   readonly phase: Phase;
-  readonly initiator?: Initiator;
+  readonly initiator: Initiator | undefined;
   /** Every party's request to close, in order. */
   readonly requests: readonly CloseRequest[];
   /** `'finish'` only as long as everybody who closed agreed to it. */
   readonly handlers: HandlersPolicy;
   /** The close frame that was written. */
-  readonly sent?: CloseFrame;
+  readonly sent: CloseFrame | undefined;
   /** Which request `sent` came from; none when it answers the peer. */
-  readonly decided?: number;
+  readonly decided: number | undefined;
   /** The close frame that was read. */
-  readonly received?: CloseFrame;
+  readonly received: CloseFrame | undefined;
   /** Nothing the peer sends is read any more. */
   readonly deaf: boolean;
   /** The peer ended its stream before the end of the socket was awaited. */
@@ -29,18 +29,23 @@ export interface ConnectionContext {
   readonly acknowledged: boolean;
   /** The peer's close frame was not the answer to ours. */
   readonly crossed: boolean;
-  readonly destroyed?: Destruction;
+  readonly destroyed: Destruction | undefined;
 }
 
 function initial(phase: 'connecting' | 'open'): ConnectionContext {
   return Object.freeze({
     phase,
+    initiator: undefined,
     requests: Object.freeze([]),
     handlers: 'finish',
+    sent: undefined,
+    decided: undefined,
+    received: undefined,
     deaf: false,
     ended: false,
     acknowledged: false,
     crossed: false,
+    destroyed: undefined,
   });
 }
 

@@ -6,7 +6,7 @@ import { transition } from '../core/connection.transition.js';
 import type { Clock, Timer } from './clock.js';
 import type { CloseOptions } from './connection.js';
 import type { ConnectionPolicyValues } from './connection.policy.js';
-import { PhaseTimer } from './phase-timer.js';
+import { PhaseTimer, type PhaseTimerHost } from './phase-timer.js';
 import type { SocketPort } from './socket.port.js';
 
 function isBudget(value: unknown): value is number {
@@ -34,7 +34,7 @@ interface CloseBounds {
  * Runs the transition table for one connection: one event at a time, its effects in their order,
  * and the timers that its phases ask for. It holds no rule of its own about what may follow what.
  */
-export abstract class Lifecycle {
+export abstract class Lifecycle implements PhaseTimerHost {
   readonly clock: Clock;
   protected readonly port: SocketPort;
   readonly policy: ConnectionPolicyValues;
@@ -42,6 +42,7 @@ export abstract class Lifecycle {
 
   /** Events that came while another was being handled. */
   #events: ConnectionEvent[] | undefined;
+  #handling = false;
   #timer: PhaseTimer | undefined;
   #bounds: CloseBounds | undefined;
 
@@ -77,13 +78,15 @@ export abstract class Lifecycle {
 
   /** What effects cause is handled after them. */
   protected handle(event: ConnectionEvent): void {
-    if (this.#events) {
-      this.#events.push(event);
+    if (this.#handling) {
+      (this.#events ??= []).push(event);
       return;
     }
-    const events = (this.#events = [event]);
-    for (let next = events.shift(); next; next = events.shift()) this.#step(next);
+    this.#handling = true;
+    this.#step(event);
+    for (let next = this.#events?.shift(); next; next = this.#events?.shift()) this.#step(next);
     this.#events = undefined;
+    this.#handling = false;
   }
 
   protected awaitReady(): void {
@@ -176,7 +179,7 @@ export abstract class Lifecycle {
       this.#bounds.cap = undefined;
     }
     if (timer) {
-      (this.#timer ??= this.#newTimer()).start(timer);
+      (this.#timer ??= new PhaseTimer(this.clock, this)).start(timer);
     } else {
       this.#timer?.stop();
       this.#timer = undefined;
@@ -189,16 +192,15 @@ export abstract class Lifecycle {
     bound.cap = this.clock.setTimer(wait, () => this.handle({ type: 'deadline' }));
   }
 
-  #newTimer(): PhaseTimer {
-    return new PhaseTimer(
-      this.clock,
-      (name) => this.#timeoutOf(name),
-      () => this.port.progressMark(),
-      (name) => this.handle(this.expiryOf(name)),
-    );
+  onTimer(name: TimerName): void {
+    this.handle(this.expiryOf(name));
   }
 
-  #timeoutOf(name: TimerName): number {
+  progressMark(): number {
+    return this.port.progressMark();
+  }
+
+  timeoutOf(name: TimerName): number {
     switch (name) {
       case 'ready':
         return this.policy.connect.timeout;

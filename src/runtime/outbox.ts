@@ -252,7 +252,7 @@ export class Outbox {
   markClose(): number {
     const marks = (this.#marks ??= new ReadMarks());
     this.#shared = undefined;
-    this.port.ping(marks.place(this.#handed));
+    this.port.ping(marks.place(this.#handed), true);
     return marks.latest;
   }
 

@@ -273,10 +273,6 @@ export class Owner
     return this.port.writable && !this.port.paused;
   }
 
-  progressMark(): number {
-    return this.port.progressMark();
-  }
-
   beat(): void {
     const mark = this.outbox.ping();
     if (mark !== undefined) this.#beat = { mark, at: this.clock.monotonic() };

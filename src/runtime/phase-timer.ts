@@ -4,6 +4,16 @@ import type { Clock, Timer } from './clock.js';
 /** How often within one timeout the kernel is asked whether it took part of a large message. */
 const PROGRESS_CHECKS = 5;
 
+/** What the timer needs of its connection. */
+export interface PhaseTimerHost {
+  /** In milliseconds. */
+  timeoutOf(name: TimerName): number;
+  /** A number that changes whenever the kernel takes bytes. */
+  progressMark(): number;
+  /** The phase has taken too long. */
+  onTimer(name: TimerName): void;
+}
+
 /**
  * The timer that bounds a phase. It counts from the last progress of the reader, and costs that
  * progress no more than a look at the clock: the timer itself is armed anew only when it fires.
@@ -18,17 +28,14 @@ export class PhaseTimer {
 
   constructor(
     private readonly clock: Clock,
-    private readonly timeoutOf: (name: TimerName) => number,
-    /** A number that changes whenever the kernel takes bytes. */
-    private readonly progressMark: () => number,
-    private readonly expired: (name: TimerName) => void,
+    private readonly host: PhaseTimerHost,
   ) {}
 
   /** Enters a phase. */
   start(name: TimerName): void {
     this.#name = name;
     this.progressed();
-    this.#mark = this.progressMark();
+    this.#mark = this.host.progressMark();
     this.arm();
   }
 
@@ -49,7 +56,7 @@ export class PhaseTimer {
     this.#timer = undefined;
     const name = this.#name;
     if (!name) return;
-    const timeout = this.timeoutOf(name);
+    const timeout = this.host.timeoutOf(name);
     const expiry = this.#progressAt + timeout;
     const watched = name === 'flush' || name === 'handshake';
     // From the last look, so that who closes often does not put off the next one.
@@ -62,15 +69,15 @@ export class PhaseTimer {
 
   #fired(name: TimerName, watched: boolean): void {
     const now = this.clock.monotonic();
-    const mark = this.progressMark();
+    const mark = this.host.progressMark();
     // The event loop was blocked: what the reader did meanwhile has not been seen yet.
-    const blocked = watched && now - this.#dueAt > this.timeoutOf(name) / PROGRESS_CHECKS;
+    const blocked = watched && now - this.#dueAt > this.host.timeoutOf(name) / PROGRESS_CHECKS;
     if (blocked) this.#progressAt += now - this.#checkedAt;
     // Progress since the last look counts from that look, so that no budget is exceeded.
     if (mark !== this.#mark) this.#progressAt = Math.max(this.#progressAt, this.#checkedAt);
     this.#mark = mark;
     this.#checkedAt = now;
-    if (now - this.#progressAt < this.timeoutOf(name)) this.arm();
-    else this.expired(name);
+    if (now - this.#progressAt < this.host.timeoutOf(name)) this.arm();
+    else this.host.onTimer(name);
   }
 }

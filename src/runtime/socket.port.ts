@@ -49,7 +49,8 @@ export interface SocketPort {
     options: MessageOptions | undefined,
     written: (error?: Error | null, messages?: number) => void,
   ): void;
-  ping(payload: Buffer): void;
+  /** @param closes - `close` follows at once, and one system call may take both */
+  ping(payload: Buffer, closes?: boolean): void;
   /** Writes what wants no answer, so that a peer which has gone answers it with a reset. */
   probe(): void;
   /** Writes our close frame; 1005 stands for one without a code. */

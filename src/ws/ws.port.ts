@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import { NO_STATUS_RECEIVED } from '../core/close-code.js';
 import type { CloseFrame } from '../core/close-request.js';
@@ -61,6 +62,8 @@ export class WsPort implements SocketPort {
   #onSent: Written | undefined;
   #answered: unknown;
   #pendingPongs = 0;
+  /** From the ping before the close frame to that. */
+  #corked: Duplex | undefined;
   /** The kernel had taken everything when the socket was destroyed. */
   #drained: boolean | undefined;
 
@@ -195,9 +198,10 @@ export class WsPort implements SocketPort {
     this.#written?.(cancelled ? new Error('The socket was destroyed first.') : error, frames);
   }
 
-  /** In one system call with what follows it: the close frame, more often than not. */
-  ping(payload: Buffer): void {
+  ping(payload: Buffer, closes = false): void {
     if (this.connecting) return;
+    if (closes) this.#corked = streamOf(this.socket);
+    this.#corked?.cork();
     this.#inside(() => this.base.ping.call(this.socket, payload));
   }
 
@@ -229,6 +233,8 @@ export class WsPort implements SocketPort {
       if (code === NO_STATUS_RECEIVED) this.base.close.call(this.socket);
       else this.base.close.call(this.socket, code, reason);
     });
+    this.#corked?.uncork();
+    this.#corked = undefined;
   }
 
   /**

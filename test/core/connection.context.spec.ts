@@ -8,12 +8,17 @@ describe('a connection that nobody has closed', () => {
   ])('is %s, and nothing is known of its end', (phase, context) => {
     expect(context).toStrictEqual({
       phase,
+      initiator: undefined,
       requests: [],
       handlers: 'finish',
+      sent: undefined,
+      decided: undefined,
+      received: undefined,
       deaf: false,
       ended: false,
       acknowledged: false,
       crossed: false,
+      destroyed: undefined,
     });
   });
 

@@ -21,15 +21,14 @@ beforeEach(() => {
   timeouts = { ready: 1_000, settle: 1_000, flush: 1_000, handshake: 1_000 };
   expired = [];
   since = clock.monotonic();
-  timer = new PhaseTimer(
-    clock,
-    (name) => timeouts[name],
-    () => {
+  timer = new PhaseTimer(clock, {
+    timeoutOf: (name) => timeouts[name],
+    progressMark: () => {
       looks++;
       return mark;
     },
-    (name) => expired.push([name, clock.monotonic() - since]),
-  );
+    onTimer: (name) => expired.push([name, clock.monotonic() - since]),
+  });
 });
 
 describe.each([...WATCHED, ...UNWATCHED])('the timer of a phase: %s', (name) => {
@@ -100,16 +99,15 @@ describe.each([...WATCHED, ...UNWATCHED])('the timer of a phase: %s', (name) => 
   });
 
   test('an expiry that starts the next phase is not undone by the rest of it', () => {
-    const next = new PhaseTimer(
-      clock,
-      () => 500,
-      () => 0,
-      () => {
+    const next = new PhaseTimer(clock, {
+      timeoutOf: () => 500,
+      progressMark: () => 0,
+      onTimer: () => {
         expired.push([name, clock.monotonic() - since]);
         if (expired.length < 3) next.start(name);
         else next.stop();
       },
-    );
+    });
     next.start(name);
     clock.advance(10_000);
     expect(expired.map(([, at]) => at)).toEqual([500, 1_000, 1_500]);

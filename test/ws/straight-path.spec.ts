@@ -74,6 +74,13 @@ describe.each([NEWEST, LOWEST])('The straight path of $name', (copy) => {
     expect(writes()).toBe(1);
   });
 
+  test('a close is one write: the ping that asks what was read, and the close frame', async () => {
+    const { owner, writes } = await started();
+    const { handshake, acknowledged } = await owner.close();
+    expect({ handshake, acknowledged }).toEqual({ handshake: 'clean', acknowledged: true });
+    expect(writes()).toBe(1);
+  });
+
   test('broadcasts of one turn are one write each, and nobody has a copy', async () => {
     const pairs = await Promise.all([started(), started(), started()]);
     const written: unknown[] = [];
