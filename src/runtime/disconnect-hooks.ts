@@ -38,6 +38,7 @@ export class DisconnectHooks {
   #running = 0;
   #timer: Timer | undefined;
   #all = false;
+  #forgone: Set<ReadinessKey> | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -53,6 +54,11 @@ export class DisconnectHooks {
     if (this.#timer) return;
     const ms = patience();
     this.#timer = clock.setTimer(ms, () => this.#losePatience(ms));
+  }
+
+  /** The gateway never saw the connection, and is not to be told of its end. */
+  forgo(gateway: ReadinessKey): void {
+    (this.#forgone ??= new Set()).add(gateway);
   }
 
   /** Something that hooks wait for may have ended. */
@@ -90,13 +96,13 @@ export class DisconnectHooks {
     for (const hook of due) this.#run(hook);
   }
 
-  #run({ run, ended }: Hook): void {
+  #run({ gateway, run, ended }: Hook): void {
     const end = (): void => {
       this.#running--;
       ended();
       this.#report();
     };
-    const result = run();
+    const result = this.#forgone?.has(gateway) ? undefined : run();
     if (result instanceof Promise) void result.then(end);
     else end();
   }

@@ -19,6 +19,9 @@ function isBudget(value: unknown): value is number {
  */
 const CLOSE_SHARE = 0.25;
 
+/** Of most events nothing comes while they are handled. */
+const NO_EVENTS: ConnectionEvent[] = [];
+
 /** By when a close must have come how far; a connection that nobody closes has none. */
 interface CloseBounds {
   settleTimeout: number;
@@ -40,9 +43,8 @@ export abstract class Lifecycle implements PhaseTimerHost {
   readonly policy: ConnectionPolicyValues;
   protected context: ConnectionContext = OPEN;
 
-  /** Events that came while another was being handled. */
+  /** Those that came while another was being handled; `undefined`: none is. */
   #events: ConnectionEvent[] | undefined;
-  #handling = false;
   #timer: PhaseTimer | undefined;
   #bounds: CloseBounds | undefined;
 
@@ -78,15 +80,15 @@ export abstract class Lifecycle implements PhaseTimerHost {
 
   /** What effects cause is handled after them. */
   protected handle(event: ConnectionEvent): void {
-    if (this.#handling) {
-      (this.#events ??= []).push(event);
+    if (this.#events) {
+      if (this.#events === NO_EVENTS) this.#events = [event];
+      else this.#events.push(event);
       return;
     }
-    this.#handling = true;
+    this.#events = NO_EVENTS;
     this.#step(event);
-    for (let next = this.#events?.shift(); next; next = this.#events?.shift()) this.#step(next);
+    for (let next = this.#events.shift(); next; next = this.#events.shift()) this.#step(next);
     this.#events = undefined;
-    this.#handling = false;
   }
 
   protected awaitReady(): void {

@@ -22,6 +22,7 @@ import { DisconnectHooks, type DisconnectHost } from './disconnect-hooks.js';
 import type { CloseOptions, Connection, ConnectionRequest, SendOptions } from './connection.js';
 import type { ConnectionPolicyValues } from './connection.policy.js';
 import type { HandlerTraits } from './handler-call.js';
+import { Ending } from './ending.js';
 import { HandlerTurns, type StartHandler, type TurnsHost } from './handler-turns.js';
 import { HandlerCalls, type HandlerCallsListener } from './handler-calls.js';
 import type { Pulse, Visit } from './heartbeat.js';
@@ -51,6 +52,9 @@ const ACCEPTANCE: ReadinessKey = { name: 'the identity option' };
  */
 const CROWD = 128;
 
+/** Moments are kept from here: V8 stores numbers below 2³¹, of 24 days, without an object for each. */
+const LOADED_AT = Date.now();
+
 const NO_REQUEST: ConnectionRequest = Object.freeze({ url: '', ip: '', headers: {} });
 
 /**
@@ -73,15 +77,16 @@ export class Owner
     Pulse
 {
   readonly id: string;
-  readonly openedAt: number;
   /** What the message that came last weighs, for those who learn of it by another way. */
   lastMessageBytes = 0;
   visit: Visit | undefined;
-  lastSeenAt: number;
   latency: number | undefined;
   request: ConnectionRequest;
 
   readonly #runtime: Runtime;
+  /** In milliseconds from `LOADED_AT`. */
+  readonly #openedAfter: number;
+  #seenAfter: number;
   // Made when they are needed: most connections are idle most of the time.
   #calls: HandlerCalls | undefined;
   #outbox: Outbox | undefined;
@@ -90,21 +95,12 @@ export class Owner
   #readiness: Readiness | undefined = new Readiness();
   #dispatcher: Dispatcher | undefined;
   #data: Record<string, unknown> | undefined;
-  #protocolError: unknown;
-  #closePing: number | undefined;
-  #closingSince = 0;
-  #outcome: CloseOutcome | undefined;
-  #closed: Promise<CloseOutcome> | undefined;
-  #resolveClosed: ((outcome: CloseOutcome) => void) | undefined;
+  #ending: Ending | undefined;
   #session: Session | undefined;
   #membership: Membership<RegisteredConnection> | undefined;
-  #acceptance: (() => unknown) | undefined;
   #turns: HandlerTurns | undefined;
   #dispatchStopped = false;
   #held: Promise<void> | undefined;
-  #neverBegun: Set<ReadinessKey> | undefined;
-  #disconnectHooks: DisconnectHooks | undefined;
-  #endReported = false;
   #endCallbacks: ((outcome: CloseOutcome) => void)[] | undefined;
   #beat: { readonly mark: number; readonly at: number } | undefined;
 
@@ -118,8 +114,8 @@ export class Owner
     this.request = request;
     this.#runtime = runtime;
     this.id = runtime.nextId();
-    this.openedAt = runtime.clock.now();
-    this.lastSeenAt = this.openedAt;
+    this.#openedAfter = runtime.clock.now() - LOADED_AT;
+    this.#seenAfter = this.#openedAfter;
     runtime.connections.add(this);
     if (policy.session.maxAge !== undefined) this.#sessionOf();
     if (policy.heartbeat) runtime.heartbeat.add(this, policy.heartbeat);
@@ -147,6 +143,14 @@ export class Owner
 
   // What is seen of it.
 
+  get openedAt(): number {
+    return LOADED_AT + this.#openedAfter;
+  }
+
+  get lastSeenAt(): number {
+    return LOADED_AT + this.#seenAfter;
+  }
+
   get bufferedAmount(): number {
     return this.port.bufferedAmount + this.queuedBytes;
   }
@@ -173,10 +177,11 @@ export class Owner
   }
 
   get closed(): Promise<CloseOutcome> {
-    if (this.#outcome) return Promise.resolve(this.#outcome);
-    return (this.#closed ??= new Promise((resolve) => {
-      this.#resolveClosed = resolve;
-    }));
+    return this.#end.closed;
+  }
+
+  get #end(): Ending {
+    return (this.#ending ??= new Ending());
   }
 
   // Whose it is.
@@ -353,7 +358,7 @@ export class Owner
 
   /** As `close`, without a promise; takes anything, and no code means a frame without one. */
   requestClose(code?: unknown, reason?: unknown, options?: CloseOptions): void {
-    if (this.#outcome) return;
+    if (this.#ending?.outcome) return;
     const { handlers, precedence } = options ?? {};
     const request = this.#requestOf(
       code,
@@ -403,7 +408,7 @@ export class Owner
 
   settleHook(gateway: ReadinessKey): void {
     this.#awaited.settle(gateway);
-    this.#disconnectHooks?.review();
+    this.#ending?.hooks?.review();
     this.#becomeReady();
   }
 
@@ -414,7 +419,7 @@ export class Owner
 
   /** Done once, between the last hook and the first message; must neither throw nor reject. */
   acceptBy(acceptance: () => unknown): void {
-    this.#acceptance = acceptance;
+    this.#awaited.acceptance = acceptance;
   }
 
   /**
@@ -441,9 +446,9 @@ export class Owner
 
   /** A gateway that never saw the connection must not be told of its end. */
   neverBegun(gateway: ReadinessKey): void {
-    (this.#neverBegun ??= new Set()).add(gateway);
+    this.#hooks.forgo(gateway);
     this.#awaited.forgo(gateway);
-    this.#disconnectHooks?.review();
+    this.#hooks.review();
   }
 
   /** A `handleConnection` rejected: closes, unless somebody has already. */
@@ -453,9 +458,9 @@ export class Owner
 
   #becomeReady(): void {
     if (!this.live || !this.#awaited.ready) return;
-    const acceptance = this.#acceptance;
+    const { acceptance } = this.#awaited;
     if (acceptance) {
-      this.#acceptance = undefined;
+      this.#awaited.acceptance = undefined;
       this.beginHook(ACCEPTANCE);
       const settle = (): void => this.settleHook(ACCEPTANCE);
       const result = acceptance();
@@ -590,7 +595,7 @@ export class Owner
   onHandlersSettled(): void {
     if (this.live) return;
     this.handle({ type: 'handlersSettled' });
-    this.#disconnectHooks?.review();
+    this.#ending?.hooks?.review();
   }
 
   // Hooks after the end.
@@ -602,13 +607,16 @@ export class Owner
 
   /** Runs `handleDisconnect` of a gateway, in its turn; `run` must neither throw nor reject. */
   disconnect(gateway: ReadinessKey, run: () => unknown): void {
-    this.#disconnectHooks ??= new DisconnectHooks({
+    this.#hooks.add(gateway, run);
+  }
+
+  get #hooks(): DisconnectHooks {
+    return (this.#end.hooks ??= new DisconnectHooks({
       host: this,
       clock: this.clock,
       tally: this.#runtime.hooks,
       patience: () => Math.min(this.policy.handlers.settleTimeout, this.timeLeft),
-    });
-    this.#disconnectHooks.add(gateway, () => (this.#neverBegun?.has(gateway) ? undefined : run()));
+    }));
   }
 
   /** Calls back once, directly after the end of the connection. */
@@ -624,18 +632,18 @@ export class Owner
 
   /** Everybody who listens to the socket itself has learnt of its end. */
   reportEnd(): void {
-    if (!this.#outcome || this.#endReported) return;
-    this.#endReported = true;
-    for (const callback of this.#endCallbacks ?? []) callback(this.#outcome);
+    const outcome = this.#ending?.takeReport();
+    if (!outcome) return;
+    for (const callback of this.#endCallbacks ?? []) callback(outcome);
     this.#endCallbacks = undefined;
-    if (this.#disconnectHooks) this.#disconnectHooks.seal();
+    if (this.#ending!.hooks) this.#ending!.hooks.seal();
     else this.onGone();
   }
 
   // What the socket reports.
 
   onMessage(data: ReceivedData, isBinary: boolean): void {
-    this.lastSeenAt = this.clock.now();
+    this.#seenAfter = this.clock.now() - LOADED_AT;
     if (!this.#dispatcher) return;
     if (this.context === OPEN) {
       const { maxQueuedBytes } = this.policy.handlers;
@@ -664,17 +672,17 @@ export class Owner
   }
 
   onPing(): void {
-    this.lastSeenAt = this.clock.now();
+    this.#seenAfter = this.clock.now() - LOADED_AT;
   }
 
   onPong(payload: Buffer): void {
-    this.lastSeenAt = this.clock.now();
+    this.#seenAfter = this.clock.now() - LOADED_AT;
     const answered = this.#outbox?.onPong(payload);
     if (this.#beat && answered === this.#beat.mark) {
       this.latency = this.clock.monotonic() - this.#beat.at;
     }
     if (answered === undefined || this.live) return;
-    this.handle({ type: answered === this.#closePing ? 'closePong' : 'progress' });
+    this.handle({ type: answered === this.#ending?.closePing ? 'closePong' : 'progress' });
   }
 
   onPeerClose(frame: CloseFrame): void {
@@ -684,7 +692,7 @@ export class Owner
 
   onProtocolFailure(code: number, error: unknown): void {
     this.#releaseAll();
-    this.#protocolError = error;
+    this.#end.protocolError = error;
     this.handle({ type: 'protocolFailed', request: this.#requestOf(code, '') });
   }
 
@@ -730,7 +738,7 @@ export class Owner
         this.outbox.acknowledgeAll();
         break;
       case 'write-ping':
-        this.#closePing = this.outbox.markClose();
+        this.#end.closePing = this.outbox.markClose();
         break;
       case 'write-close':
         this.port.close(this.context.sent!);
@@ -757,7 +765,7 @@ export class Owner
   }
 
   protected onClosing(): void {
-    this.#closingSince = this.clock.monotonic();
+    this.#end.since = this.clock.monotonic();
     this.outbox.watched = true;
     if (this.accepting) this.outbox.endPatience();
     this.#runtime.heartbeat.remove(this);
@@ -798,9 +806,9 @@ export class Owner
       dropped: totals.dropped,
       lost: totals.lost,
       refusedReplies: this.calls.refusedReplies + this.calls.inFlight,
-      durationMs: this.clock.monotonic() - this.#closingSince,
+      durationMs: this.clock.monotonic() - this.#end.since,
     });
-    this.#outcome = outcome;
+    this.#end.settle(outcome);
     this.#dispatcher = undefined;
     connections.delete(this);
     this.#membership?.end();
@@ -810,7 +818,7 @@ export class Owner
     }
     observer.closed(outcome, totals);
     if (unacknowledged.length > 0) this.#handBack(unacknowledged);
-    this.#resolveClosed?.(outcome);
+    this.#end.announce();
     // The app's own listeners of the end come first.
     queueMicrotask(() => this.reportEnd());
   }
@@ -839,7 +847,7 @@ export class Owner
   }
 
   #detailOf(kind: RaceKind): RaceDetail {
-    if (kind === 'protocol-error') return { error: this.#protocolError };
+    if (kind === 'protocol-error') return { error: this.#ending?.protocolError };
     if (kind !== 'ready-timeout') return {};
     return {
       message:

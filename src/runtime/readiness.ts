@@ -13,6 +13,8 @@ interface Entry {
  * the first hook to settle does not make a connection ready that others still examine.
  */
 export class Readiness {
+  /** Done once, between the last hook and the first message; neither throws nor rejects. */
+  acceptance: (() => unknown) | undefined;
   #entries: Entry[] | undefined;
   #sealed = false;
 

@@ -50,6 +50,16 @@ describe('a handleDisconnect', () => {
     expect(setting.clock.pendingTimers).toBe(0);
   });
 
+  test('of a gateway that never saw the connection does not run, and ends all the same', () => {
+    const setting = new Setting();
+    setting.hooks.forgo(CHAT);
+    setting.add(CHAT);
+    setting.add(NEWS);
+    setting.hooks.seal();
+    expect(setting.log).toEqual(['News', 'gone']);
+    expect(setting.tally).toMatchObject({ running: 0, ended: 2 });
+  });
+
   test('waits for what it must follow, and no other waits with it', () => {
     const setting = new Setting();
     setting.busy.set(CHAT, 'handleConnection of Chat').set(NEWS, 'handlers');

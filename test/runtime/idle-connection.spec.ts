@@ -61,5 +61,5 @@ test('a connection that waits for its peer takes little memory', () => {
     owner.onClosed();
   }
   expect(runtime.connections.size).toBe(0);
-  expect(bytes).toBeLessThan(750);
+  expect(bytes).toBeLessThan(560);
 });
