@@ -3,7 +3,7 @@ import type { Effect } from '../core/connection.effects.js';
 import type { ConnectionEvent } from '../core/connection.events.js';
 import { PHASE_FACTS, type ConnectionState, type TimerName } from '../core/connection.phases.js';
 import { transition } from '../core/connection.transition.js';
-import type { Clock, Timer } from './clock.js';
+import type { Clock } from './clock.js';
 import type { CloseOptions } from './connection.js';
 import type { ConnectionPolicyValues } from './connection.policy.js';
 import { PhaseTimer, type PhaseTimerHost } from './phase-timer.js';
@@ -30,7 +30,6 @@ interface CloseBounds {
   /** When the cap fires, and the moment by which everything must have ended. */
   capAt: number;
   endAt: number;
-  cap: Timer | undefined;
 }
 
 /**
@@ -128,7 +127,7 @@ export abstract class Lifecycle implements PhaseTimerHost {
     bound.flushTimeout = Math.min(bound.flushTimeout, left);
     bound.handshakeTimeout = Math.min(bound.handshakeTimeout, left);
     this.#timer?.arm();
-    if (bound.cap) this.#armCap(bound);
+    this.#timer?.cap(Math.min(bound.capAt, at));
   }
 
   /** Milliseconds until the moment of `endBy`; infinite without one. */
@@ -144,7 +143,6 @@ export abstract class Lifecycle implements PhaseTimerHost {
       handshakeTimeout: this.policy.close.handshakeTimeout,
       capAt: Number.POSITIVE_INFINITY,
       endAt: Number.POSITIVE_INFINITY,
-      cap: undefined,
     });
   }
 
@@ -170,28 +168,26 @@ export abstract class Lifecycle implements PhaseTimerHost {
 
   #startTimer(): void {
     const { timer, capped } = PHASE_FACTS[this.context.phase];
-    if (capped) {
-      const bound = this.#bound;
-      if (bound.cap === undefined) {
-        bound.capAt = this.clock.monotonic() + this.policy.close.maxTimeout;
-        this.#armCap(bound);
-      }
-    } else if (this.#bounds) {
-      this.#bounds.cap?.cancel();
-      this.#bounds.cap = undefined;
-    }
-    if (timer) {
-      (this.#timer ??= new PhaseTimer(this.clock, this)).start(timer);
+    if (timer || capped) {
+      const capAt = capped ? this.#capAt() : undefined;
+      (this.#timer ??= new PhaseTimer(this.clock, this)).start(timer, capAt);
     } else {
       this.#timer?.stop();
       this.#timer = undefined;
     }
   }
 
-  #armCap(bound: CloseBounds): void {
-    bound.cap?.cancel();
-    const wait = Math.max(0, Math.min(bound.capAt, bound.endAt) - this.clock.monotonic());
-    bound.cap = this.clock.setTimer(wait, () => this.handle({ type: 'deadline' }));
+  /** Counted from the first phase that it bounds. */
+  #capAt(): number {
+    const bound = this.#bound;
+    if (bound.capAt === Number.POSITIVE_INFINITY) {
+      bound.capAt = this.clock.monotonic() + this.policy.close.maxTimeout;
+    }
+    return Math.min(bound.capAt, bound.endAt);
+  }
+
+  onCap(): void {
+    this.handle({ type: 'deadline' });
   }
 
   onTimer(name: TimerName): void {

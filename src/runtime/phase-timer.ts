@@ -12,18 +12,29 @@ export interface PhaseTimerHost {
   progressMark(): number;
   /** The phase has taken too long. */
   onTimer(name: TimerName): void;
+  /** All phases together have. */
+  onCap(): void;
+}
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+function isWatched(name: TimerName | undefined): boolean {
+  return name === 'flush' || name === 'handshake';
 }
 
 /**
- * The timer that bounds a phase. It counts from the last progress of the reader, and costs that
- * progress no more than a look at the clock: the timer itself is armed anew only when it fires.
+ * The timer that bounds a phase, and the phases of a close together. It counts from the last
+ * progress of the reader. One timer of the clock serves all phases: it is armed anew only for what
+ * is due earlier, and where it finds nothing due it sleeps on, so that neither progress nor a new
+ * phase costs more than a look at the clock.
  */
 export class PhaseTimer {
   #name: TimerName | undefined;
+  #capAt = NEVER;
   #timer: Timer | undefined;
+  #firesAt = 0;
   #progressAt = 0;
   #checkedAt = 0;
-  #dueAt = 0;
   #mark = 0;
 
   constructor(
@@ -31,9 +42,15 @@ export class PhaseTimer {
     private readonly host: PhaseTimerHost,
   ) {}
 
-  /** Enters a phase. */
-  start(name: TimerName): void {
+  /**
+   * Enters a phase.
+   *
+   * @param name - what bounds it; `undefined`: only the cap does
+   * @param capAt - by when all must have ended, by the monotonic clock
+   */
+  start(name: TimerName | undefined, capAt = NEVER): void {
     this.#name = name;
+    this.#capAt = capAt;
     this.progressed();
     this.#mark = this.host.progressMark();
     this.arm();
@@ -41,6 +58,7 @@ export class PhaseTimer {
 
   stop(): void {
     this.#name = undefined;
+    this.#capAt = NEVER;
     this.#timer?.cancel();
     this.#timer = undefined;
   }
@@ -50,34 +68,58 @@ export class PhaseTimer {
     this.#checkedAt = this.#progressAt;
   }
 
-  /** Takes a timeout that has changed into account. */
-  arm(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    const name = this.#name;
-    if (!name) return;
-    const timeout = this.host.timeoutOf(name);
-    const expiry = this.#progressAt + timeout;
-    const watched = name === 'flush' || name === 'handshake';
-    // From the last look, so that who closes often does not put off the next one.
-    const at = watched ? Math.min(expiry, this.#checkedAt + timeout / PROGRESS_CHECKS) : expiry;
-    const now = this.clock.monotonic();
-    const wait = Math.max(0, at - now);
-    this.#dueAt = now + wait;
-    this.#timer = this.clock.setTimer(wait, () => this.#fired(name, watched));
+  /** The phases together must have ended by then; without one, nothing changes. */
+  cap(at: number): void {
+    if (this.#capAt === NEVER) return;
+    this.#capAt = at;
+    this.arm();
   }
 
-  #fired(name: TimerName, watched: boolean): void {
+  /** Takes a timeout that has changed into account. */
+  arm(): void {
+    const at = Math.min(this.#capAt, this.#nextLook());
+    if (at === NEVER || (this.#timer && this.#firesAt <= at)) return;
+    this.#timer?.cancel();
     const now = this.clock.monotonic();
+    const wait = Math.max(0, at - now);
+    this.#firesAt = now + wait;
+    this.#timer = this.clock.setTimer(wait, () => this.#fired());
+  }
+
+  #nextLook(): number {
+    const name = this.#name;
+    // A phase that only the cap bounds is over at once, and a watched one follows.
+    if (!name) return this.#capAt === NEVER ? NEVER : this.#lookAfter('flush');
+    const expiry = this.#progressAt + this.host.timeoutOf(name);
+    return isWatched(name) ? Math.min(expiry, this.#lookAfter(name)) : expiry;
+  }
+
+  /** From the last look, so that who closes often does not put off the next one. */
+  #lookAfter(name: TimerName): number {
+    return this.#checkedAt + this.host.timeoutOf(name) / PROGRESS_CHECKS;
+  }
+
+  #fired(): void {
+    this.#timer = undefined;
+    const now = this.clock.monotonic();
+    if (now >= this.#capAt) {
+      this.host.onCap();
+      return;
+    }
+    const name = this.#name;
+    if (isWatched(name)) this.#look(name!, now);
+    this.#checkedAt = now;
+    if (name && now - this.#progressAt >= this.host.timeoutOf(name)) this.host.onTimer(name);
+    else this.arm();
+  }
+
+  #look(name: TimerName, now: number): void {
     const mark = this.host.progressMark();
     // The event loop was blocked: what the reader did meanwhile has not been seen yet.
-    const blocked = watched && now - this.#dueAt > this.host.timeoutOf(name) / PROGRESS_CHECKS;
+    const blocked = now - this.#firesAt > this.host.timeoutOf(name) / PROGRESS_CHECKS;
     if (blocked) this.#progressAt += now - this.#checkedAt;
     // Progress since the last look counts from that look, so that no budget is exceeded.
     if (mark !== this.#mark) this.#progressAt = Math.max(this.#progressAt, this.#checkedAt);
     this.#mark = mark;
-    this.#checkedAt = now;
-    if (now - this.#progressAt < this.host.timeoutOf(name)) this.arm();
-    else this.host.onTimer(name);
   }
 }

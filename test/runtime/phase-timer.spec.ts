@@ -11,6 +11,7 @@ let mark: number;
 let looks: number;
 let timeouts: Record<TimerName, number>;
 let expired: [TimerName, number][];
+let capped: number[];
 let since: number;
 let timer: PhaseTimer;
 
@@ -20,6 +21,7 @@ beforeEach(() => {
   looks = 0;
   timeouts = { ready: 1_000, settle: 1_000, flush: 1_000, handshake: 1_000 };
   expired = [];
+  capped = [];
   since = clock.monotonic();
   timer = new PhaseTimer(clock, {
     timeoutOf: (name) => timeouts[name],
@@ -28,6 +30,7 @@ beforeEach(() => {
       return mark;
     },
     onTimer: (name) => expired.push([name, clock.monotonic() - since]),
+    onCap: () => capped.push(clock.monotonic() - since),
   });
 });
 
@@ -102,6 +105,7 @@ describe.each([...WATCHED, ...UNWATCHED])('the timer of a phase: %s', (name) => 
     const next = new PhaseTimer(clock, {
       timeoutOf: () => 500,
       progressMark: () => 0,
+      onCap: () => {},
       onTimer: () => {
         expired.push([name, clock.monotonic() - since]);
         if (expired.length < 3) next.start(name);
@@ -233,4 +237,70 @@ describe.each(UNWATCHED)('bytes that the kernel takes, in the phase %s', (name) 
     clock.advance(999);
     expect(looks).toBe(1);
   });
+});
+
+describe('the cap on all phases', () => {
+  test('fires at its moment, whatever the phase and its progress', () => {
+    timer.start(undefined, since + 2_500);
+    timer.start('flush', since + 2_500);
+    for (let ms = 0; ms < 2_400; ms += 100) {
+      clock.advance(100);
+      timer.progressed();
+    }
+    clock.advance(99.999);
+    expect(capped).toEqual([]);
+    clock.advance(0.001);
+    expect(capped).toEqual([2_500]);
+    expect(expired).toEqual([]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test('may be drawn nearer, and goes with its phase', () => {
+    timer.cap(since + 10);
+    expect(clock.pendingTimers).toBe(0);
+    timer.start(undefined, since + 2_500);
+    timer.cap(since + 700);
+    clock.advance(700);
+    expect(capped).toEqual([700]);
+    timer.start('settle', since + 1_500);
+    timer.start('settle');
+    clock.advance(1_000);
+    expect(capped).toEqual([700]);
+    expect(expired).toEqual([['settle', 1_700]]);
+  });
+
+  test('comes before a phase that is over at the same moment', () => {
+    timer.start('settle', since + 1_000);
+    clock.advance(1_000);
+    expect(capped).toEqual([1_000]);
+    expect(expired).toEqual([]);
+  });
+});
+
+test('a phase that follows another in time sets no timer of its own', () => {
+  let set = 0;
+  const counting = Object.assign(Object.create(clock) as ManualClock, {
+    monotonic: () => clock.monotonic(),
+    setTimer: (ms: number, callback: () => void) => {
+      set++;
+      return clock.setTimer(ms, callback);
+    },
+  });
+  const one = new PhaseTimer(counting, {
+    timeoutOf: (name) => timeouts[name],
+    progressMark: () => mark,
+    onTimer: (name) => expired.push([name, clock.monotonic() - since]),
+    onCap: () => capped.push(clock.monotonic() - since),
+  });
+  one.start(undefined, since + 30_000);
+  one.start('flush', since + 30_000);
+  clock.advance(50);
+  one.start('handshake', since + 30_000);
+  clock.advance(50);
+  one.start('handshake', since + 30_000);
+  expect(set).toBe(1);
+  clock.advance(999);
+  expect(expired).toEqual([]);
+  clock.advance(1);
+  expect(expired).toEqual([['handshake', 1_100]]);
 });
