@@ -11,7 +11,7 @@
 import { cpuUsage } from 'node:process';
 import type { Clock, Timer } from '../src/runtime/clock.js';
 import { DEFAULT_POLICY, type HeartbeatPolicy } from '../src/runtime/connection.policy.js';
-import { Heartbeat, type Pulse, type Visit } from '../src/runtime/heartbeat.js';
+import { Heartbeat, type Pulse } from '../src/runtime/heartbeat.js';
 import { ReadMarks } from '../src/runtime/read-marks.js';
 
 const ROUNDS = 7;
@@ -62,7 +62,7 @@ class SteppedClock implements Clock {
 
 /** A peer that answers each ping before the next visit. */
 class LivePeer implements Pulse {
-  visit: Visit | undefined;
+  visit: number | undefined;
   readonly live = true;
   readonly listening = true;
   readonly bufferedAmount = 0;

@@ -8,6 +8,10 @@ import type { DisconnectHooks } from './disconnect-hooks.js';
 export class Ending {
   /** When closing began, on the monotonic clock. */
   since = 0;
+  /** From now on no message starts a handler, as the server drains. */
+  dispatchStopped = false;
+  /** Handlers that run, or are yet to be asked for a signal, are to stop. */
+  aborted = false;
   /** The number of the ping before our close frame. */
   closePing: number | undefined;
   /** What the peer broke the protocol with. */

@@ -1,10 +1,11 @@
 import type { Clock, Timer } from './clock.js';
 import type { HeartbeatPolicy } from './connection.policy.js';
+import { Visits } from './visits.js';
 
 /** What the heartbeat needs of a connection. */
 export interface Pulse {
-  /** The sweep's own, as long as it is pinged. */
-  visit: Visit | undefined;
+  /** Its number in the sweep, as long as it is pinged. */
+  visit: number | undefined;
   /** Changes whenever the peer is heard of. */
   readonly lastSeenAt: number;
   /** Closing has not begun. */
@@ -21,19 +22,6 @@ export interface Pulse {
   onSilence(): void;
 }
 
-/** What a sweep knows of one connection, which carries it. */
-export interface Visit {
-  readonly pulse: Pulse;
-  readonly sweep: { remove(pulse: Pulse): void };
-  slot: number;
-  pingedAt: number;
-  /** The tick of the first ping since the peer was last heard of; `undefined`: it was. */
-  unansweredSince: number | undefined;
-  seenAt: number | undefined;
-  /** Only where bytes waited for the peer: else the kernel takes them, whether it lives or not. */
-  mark: number | undefined;
-}
-
 /**
  * How finely a sweep divides the shorter of interval and timeout: fine enough that a tick over
  * 50,000 connections stays under 10 ms, see bench/heartbeat.
@@ -41,8 +29,6 @@ export interface Visit {
 const TICKS = 100;
 /** Timers of Node are no finer than this. */
 const MIN_TICK_MS = 1;
-/** Before any tick, and no more than V8 stores in place. */
-const NEVER = -(2 ** 30);
 /** A socket that does not listen is looked at after this part of the interval. */
 const DEAF_SHARE = 0.1;
 /** A tick later than this part of the timeout: the process was blocked. */
@@ -57,13 +43,11 @@ const BLOCKED_SHARE = 0.25;
  * nothing is held against peers that it could not hear.
  */
 class Sweep {
-  /** Connections that it pings. */
-  size = 0;
   readonly #interval: number;
   readonly #timeout: number;
   readonly #tick: number;
   readonly #blocked: number;
-  readonly #slots: Set<Visit>[];
+  readonly #visits: Visits<Pulse>;
   #now = 0;
   #dueAt = 0;
   #timer: Timer | undefined;
@@ -71,31 +55,27 @@ class Sweep {
   constructor(
     private readonly clock: Clock,
     private readonly random: () => number,
-    { interval, timeout }: HeartbeatPolicy,
+    readonly policy: HeartbeatPolicy,
   ) {
+    const { interval, timeout } = policy;
     this.#tick = Math.max(MIN_TICK_MS, Math.min(interval, timeout) / TICKS);
     // Down and up, so that together they don't exceed what was asked for, nor fall short of it.
     this.#interval = Math.max(1, Math.floor(interval / this.#tick) - 1);
     this.#timeout = Math.max(1, Math.ceil(timeout / this.#tick));
     this.#blocked = Math.max(this.#tick, timeout * BLOCKED_SHARE);
-    const turn = Math.max(this.#interval, this.#timeout) + 1;
-    this.#slots = Array.from({ length: turn }, () => new Set());
+    this.#visits = new Visits(Math.max(this.#interval, this.#timeout) + 1);
+  }
+
+  /** Connections that it pings. */
+  get size(): number {
+    return this.#visits.size;
   }
 
   add(pulse: Pulse): void {
-    if (pulse.visit) return;
-    const entry: Visit = {
-      pulse,
-      sweep: this,
-      slot: 0,
-      pingedAt: NEVER,
-      unansweredSince: undefined,
-      seenAt: undefined,
-      mark: undefined,
-    };
-    pulse.visit = entry;
-    this.size++;
-    this.#visitIn(entry, 1 + Math.floor(this.random() * this.#interval));
+    if (pulse.visit !== undefined) return;
+    const visit = this.#visits.add(pulse);
+    pulse.visit = visit;
+    this.#visitIn(visit, 1 + Math.floor(this.random() * this.#interval));
     if (!this.#timer) {
       this.#dueAt = this.clock.monotonic() + this.#tick;
       this.#arm();
@@ -103,9 +83,9 @@ class Sweep {
   }
 
   remove(pulse: Pulse): void {
-    this.#slots[pulse.visit!.slot]!.delete(pulse.visit!);
+    if (pulse.visit === undefined) return;
+    this.#visits.delete(pulse.visit);
     pulse.visit = undefined;
-    this.size--;
     if (this.size > 0) return;
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -129,65 +109,69 @@ class Sweep {
   }
 
   #advance(): void {
-    this.#now++;
-    const slot = this.#slots[this.#now % this.#slots.length]!;
-    if (slot.size === 0) return;
-    const due = [...slot];
-    slot.clear();
-    for (const entry of due) this.#visit(entry);
+    const tick = ++this.#now;
+    // Nobody is put into the slot that is being visited, as it comes again only after all others.
+    for (
+      let visit = this.#visits.take(tick);
+      visit !== undefined;
+      visit = this.#visits.take(tick)
+    ) {
+      this.#visit(visit);
+    }
   }
 
-  #visit(entry: Visit): void {
-    const { pulse } = entry;
-    // One that was visited before may have closed this one.
-    if (!pulse.live || pulse.visit !== entry) return;
-    if (entry.unansweredSince !== undefined && this.#shownLife(entry)) {
-      entry.unansweredSince = undefined;
+  #visit(visit: number): void {
+    const visits = this.#visits;
+    const pulse = visits.get(visit);
+    if (!pulse.live) return;
+    let since = visits.unansweredSince(visit);
+    if (since !== undefined && this.#shownLife(visit, pulse)) {
+      visits.answered(visit);
+      since = undefined;
     }
-    if (entry.unansweredSince !== undefined && this.#now - entry.unansweredSince >= this.#timeout) {
+    if (since !== undefined && this.#now - since >= this.#timeout) {
       this.remove(pulse);
       pulse.onSilence();
       return;
     }
-    if (pulse.listening && this.#now - entry.pingedAt >= this.#interval) this.#ping(entry);
+    if (pulse.listening && this.#now - visits.pingedAt(visit) >= this.#interval) {
+      since = this.#ping(visit, pulse, since);
+      // It may have closed.
+      if (pulse.visit !== visit) return;
+    }
     const nextPing = pulse.listening
-      ? Math.max(1, entry.pingedAt + this.#interval - this.#now)
+      ? Math.max(1, visits.pingedAt(visit) + this.#interval - this.#now)
       : Math.ceil(this.#interval * DEAF_SHARE);
-    const expiry =
-      entry.unansweredSince === undefined
-        ? this.#interval
-        : entry.unansweredSince + this.#timeout - this.#now;
-    this.#visitIn(entry, Math.min(nextPing, expiry, this.#interval));
+    const expiry = since === undefined ? this.#interval : since + this.#timeout - this.#now;
+    this.#visitIn(visit, Math.min(nextPing, expiry, this.#interval));
   }
 
-  #shownLife({ pulse, seenAt, mark }: Visit): boolean {
-    return (
-      !pulse.listening ||
-      pulse.lastSeenAt !== seenAt ||
-      (mark !== undefined && pulse.progressMark() !== mark)
-    );
+  #shownLife(visit: number, pulse: Pulse): boolean {
+    if (!pulse.listening || pulse.lastSeenAt !== this.#visits.seenAt(visit)) return true;
+    const mark = this.#visits.mark(visit);
+    return mark !== undefined && pulse.progressMark() !== mark;
   }
 
-  #ping(entry: Visit): void {
-    const { pulse } = entry;
-    entry.pingedAt = this.#now;
-    if (entry.unansweredSince === undefined) {
-      entry.unansweredSince = this.#now;
-      entry.seenAt = pulse.lastSeenAt;
-      entry.mark = pulse.bufferedAmount > 0 ? pulse.progressMark() : undefined;
+  #ping(visit: number, pulse: Pulse, since: number | undefined): number {
+    const visits = this.#visits;
+    visits.pinged(visit, this.#now);
+    if (since === undefined) {
+      // Only where bytes wait for the peer: else the kernel takes them, whether it lives or not.
+      const mark = pulse.bufferedAmount > 0 ? pulse.progressMark() : undefined;
+      visits.await(visit, this.#now, pulse.lastSeenAt, mark);
     }
     pulse.beat();
+    return since ?? this.#now;
   }
 
-  #visitIn(entry: Visit, ticks: number): void {
-    entry.slot = (this.#now + ticks) % this.#slots.length;
-    this.#slots[entry.slot]!.add(entry);
+  #visitIn(visit: number, ticks: number): void {
+    this.#visits.schedule(visit, this.#now + ticks);
   }
 }
 
 /** The heartbeats of all connections: one sweep for each policy. */
 export class Heartbeat {
-  readonly #sweeps = new Map<string, Sweep>();
+  readonly #sweeps: Sweep[] = [];
 
   constructor(
     private readonly clock: Clock,
@@ -196,23 +180,27 @@ export class Heartbeat {
 
   /** Pings it from now on, until `remove`. */
   add(pulse: Pulse, policy: HeartbeatPolicy): void {
-    const key = `${policy.interval}/${policy.timeout}`;
-    let sweep = this.#sweeps.get(key);
+    let sweep = this.#sweepOf(policy);
     if (!sweep) {
       sweep = new Sweep(this.clock, this.random, policy);
-      this.#sweeps.set(key, sweep);
+      this.#sweeps.push(sweep);
     }
     sweep.add(pulse);
   }
 
-  remove(pulse: Pulse): void {
-    pulse.visit?.sweep.remove(pulse);
+  /** @param policy - that it was added with */
+  remove(pulse: Pulse, policy: HeartbeatPolicy): void {
+    this.#sweepOf(policy)?.remove(pulse);
   }
 
   /** How many connections are pinged. */
   get size(): number {
-    let size = 0;
-    for (const sweep of this.#sweeps.values()) size += sweep.size;
-    return size;
+    return this.#sweeps.reduce((size, sweep) => size + sweep.size, 0);
+  }
+
+  #sweepOf({ interval, timeout }: HeartbeatPolicy): Sweep | undefined {
+    return this.#sweeps.find(
+      ({ policy }) => policy.interval === interval && policy.timeout === timeout,
+    );
   }
 }

@@ -37,7 +37,7 @@ interface CloseBounds {
  * and the timers that its phases ask for. It holds no rule of its own about what may follow what.
  */
 export abstract class Lifecycle implements PhaseTimerHost {
-  readonly clock: Clock;
+  protected readonly runtime: { readonly clock: Clock };
   protected readonly port: SocketPort;
   readonly policy: ConnectionPolicyValues;
   protected context: ConnectionContext = OPEN;
@@ -47,10 +47,18 @@ export abstract class Lifecycle implements PhaseTimerHost {
   #timer: PhaseTimer | undefined;
   #bounds: CloseBounds | undefined;
 
-  constructor(clock: Clock, port: SocketPort, policy: ConnectionPolicyValues) {
-    this.clock = clock;
+  constructor(
+    runtime: { readonly clock: Clock },
+    port: SocketPort,
+    policy: ConnectionPolicyValues,
+  ) {
+    this.runtime = runtime;
     this.port = port;
     this.policy = policy;
+  }
+
+  get clock(): Clock {
+    return this.runtime.clock;
   }
 
   get state(): ConnectionState {

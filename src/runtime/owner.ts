@@ -25,16 +25,18 @@ import type { HandlerTraits } from './handler-call.js';
 import { Ending } from './ending.js';
 import { HandlerTurns, type StartHandler, type TurnsHost } from './handler-turns.js';
 import { HandlerCalls, type HandlerCallsListener } from './handler-calls.js';
-import type { Pulse, Visit } from './heartbeat.js';
+import { Extras } from './extras.js';
+import type { Pulse } from './heartbeat.js';
 import { Inbox, type Dispatcher } from './inbox.js';
 import { Lifecycle } from './lifecycle.js';
 import type { RaceDetail } from './lifecycle.observer.js';
 import { NO_SENDS, type SendTotals } from './send-totals.js';
 import { Outbox, type OutboxListener } from './outbox.js';
+import { LONE_BEAT, LONE_CLOSE } from './read-marks.js';
 import { Readiness, type ReadinessKey } from './readiness.js';
 import { receivedBytes } from './received-bytes.js';
 import { invalidRooms, invalidRoomsText, Membership } from './rooms.js';
-import type { RegisteredConnection, Runtime } from './runtime.js';
+import type { Runtime } from './runtime.js';
 import type { SendRequest, Settle } from './send-request.js';
 import { Sender, type SenderHost } from './sender.js';
 import { Session, type SessionHost } from './session.js';
@@ -54,6 +56,11 @@ const CROWD = 128;
 
 /** Moments are kept from here: V8 stores numbers below 2³¹, of 24 days, without an object for each. */
 const LOADED_AT = Date.now();
+
+/** Pings that are no mark, which are numbered from 0. */
+const NO_BEAT = -1;
+const LONE_BEAT_MARK = -2;
+const LONE_CLOSE_MARK = -3;
 
 const NO_REQUEST: ConnectionRequest = Object.freeze({ url: '', ip: '', headers: {} });
 
@@ -77,32 +84,26 @@ export class Owner
     Pulse
 {
   readonly id: string;
-  /** What the message that came last weighs, for those who learn of it by another way. */
-  lastMessageBytes = 0;
-  visit: Visit | undefined;
-  latency: number | undefined;
+  visit: number | undefined;
   request: ConnectionRequest;
 
-  readonly #runtime: Runtime;
+  declare protected readonly runtime: Runtime;
   /** In milliseconds from `LOADED_AT`. */
   readonly #openedAfter: number;
   #seenAfter: number;
   // Made when they are needed: most connections are idle most of the time.
   #calls: HandlerCalls | undefined;
-  #outbox: Outbox | undefined;
   #sender: Sender | undefined;
-  #inbox: Inbox | undefined;
   #readiness: Readiness | undefined = new Readiness();
   #dispatcher: Dispatcher | undefined;
-  #data: Record<string, unknown> | undefined;
   #ending: Ending | undefined;
-  #session: Session | undefined;
-  #membership: Membership<RegisteredConnection> | undefined;
-  #turns: HandlerTurns | undefined;
-  #dispatchStopped = false;
-  #held: Promise<void> | undefined;
+  #extras: Extras | undefined;
   #endCallbacks: ((outcome: CloseOutcome) => void)[] | undefined;
-  #beat: { readonly mark: number; readonly at: number } | undefined;
+  /** The ping of the heartbeat that is on its way, and when it was sent. */
+  #beatMark = NO_BEAT;
+  #beatAt = 0;
+  /** Of the last one that was answered, in microseconds. */
+  #latency = -1;
 
   constructor(
     runtime: Runtime,
@@ -110,9 +111,8 @@ export class Owner
     policy: ConnectionPolicyValues,
     request: ConnectionRequest = NO_REQUEST,
   ) {
-    super(runtime.clock, port, policy);
+    super(runtime, port, policy);
     this.request = request;
-    this.#runtime = runtime;
     this.id = runtime.nextId();
     this.#openedAfter = runtime.clock.now() - LOADED_AT;
     this.#seenAfter = this.#openedAfter;
@@ -125,20 +125,41 @@ export class Owner
   // What it is made of.
 
   get calls(): HandlerCalls {
-    return (this.#calls ??= new HandlerCalls(this));
+    return (this.#calls ??= this.#newCalls());
+  }
+
+  #newCalls(): HandlerCalls {
+    const calls = new HandlerCalls(this);
+    if (this.#ending?.aborted) calls.abort();
+    return calls;
   }
 
   get outbox(): Outbox {
-    return (this.#outbox ??= new Outbox(this.port, this.policy.send, this.#runtime.buffers, this));
+    return this.sender.outbox;
   }
 
   get sender(): Sender {
-    return (this.#sender ??= new Sender(this, this.outbox));
+    return (this.#sender ??= this.#newSender());
+  }
+
+  #newSender(): Sender {
+    const outbox = new Outbox(this.port, this.policy.send, this.runtime.buffers, this);
+    if (!this.live) this.#hurry(outbox);
+    return new Sender(this, outbox);
+  }
+
+  /** `undefined`: nothing was sent. */
+  get #outbox(): Outbox | undefined {
+    return this.#sender?.outbox;
+  }
+
+  get #extra(): Extras {
+    return (this.#extras ??= new Extras());
   }
 
   get #incoming(): Inbox {
     const { messagesPerSecond } = this.policy.limits;
-    return (this.#inbox ??= new Inbox(this.port, this.clock, messagesPerSecond));
+    return (this.#extra.inbox ??= new Inbox(this.port, this.clock, messagesPerSecond));
   }
 
   // What is seen of it.
@@ -169,7 +190,7 @@ export class Owner
   }
 
   get data(): Record<string, unknown> {
-    return (this.#data ??= {});
+    return (this.#extra.data ??= {});
   }
 
   get totals(): SendTotals {
@@ -187,7 +208,7 @@ export class Owner
   // Whose it is.
 
   get identity(): string | undefined {
-    return this.#session?.identity;
+    return this.#extras?.session?.identity;
   }
 
   /** `handleConnection` has accepted it, or nobody waits for that. */
@@ -201,7 +222,7 @@ export class Owner
 
   /** As `identify`, for who does not wait for those that leave, which it returns. */
   claim(identity: string): SessionMember[] {
-    const { identities } = this.#runtime;
+    const { identities } = this.runtime;
     const before = this.identity;
     const leaving = this.#sessionOf().identify(identity);
     if (this.identity !== before) {
@@ -217,12 +238,12 @@ export class Owner
 
   /** Whether anybody could be waited for. */
   get anyLeaving(): boolean {
-    return this.#runtime.sessions.leaving > 0;
+    return this.runtime.sessions.leaving > 0;
   }
 
   /** Those who would be waited for by a connection of this identity; `undefined`: nobody. */
   leaversOf(identity: unknown): Promise<void> | undefined {
-    const { sessions } = this.#runtime;
+    const { sessions } = this.runtime;
     const leaving = typeof identity === 'string' ? sessions.leavingOf(identity) : [];
     return leaving.length > 0 ? this.#departureOf(leaving) : undefined;
   }
@@ -240,11 +261,11 @@ export class Owner
   }
 
   #sessionOf(): Session {
-    return (this.#session ??= new Session({
+    return (this.#extra.session ??= new Session({
       host: this,
-      sessions: this.#runtime.sessions,
+      sessions: this.runtime.sessions,
       clock: this.clock,
-      random: this.#runtime.random,
+      random: this.runtime.random,
       policy: this.policy.session,
     }));
   }
@@ -252,17 +273,17 @@ export class Owner
   // Rooms.
 
   get rooms(): ReadonlySet<string> {
-    return this.#membership?.names ?? new Set();
+    return this.#extras?.membership?.names ?? new Set();
   }
 
   join(...rooms: string[]): void {
     if (!this.live || this.#tellInvalidRooms(rooms)) return;
-    this.#membership ??= new Membership(this.#runtime.rooms, this);
-    for (const room of rooms) this.#membership.join(room);
+    const membership = (this.#extra.membership ??= new Membership(this.runtime.rooms, this));
+    for (const room of rooms) membership.join(room);
   }
 
   leave(...rooms: string[]): void {
-    for (const room of rooms) this.#membership?.leave(room);
+    for (const room of rooms) this.#extras?.membership?.leave(room);
   }
 
   #tellInvalidRooms(rooms: readonly unknown[]): boolean {
@@ -278,9 +299,26 @@ export class Owner
     return this.port.writable && !this.port.paused;
   }
 
+  get latency(): number | undefined {
+    return this.#latency < 0 ? undefined : this.#latency / 1_000;
+  }
+
   beat(): void {
-    const mark = this.outbox.ping();
-    if (mark !== undefined) this.#beat = { mark, at: this.clock.monotonic() };
+    const mark = this.#outbox ? this.#outbox.ping() : this.#pingAlone();
+    if (mark === undefined) return;
+    this.#beatMark = mark;
+    this.#beatAt = this.#microseconds;
+  }
+
+  #pingAlone(): number | undefined {
+    if (this.#beatMark === LONE_BEAT_MARK) return undefined;
+    this.port.ping(LONE_BEAT);
+    return LONE_BEAT_MARK;
+  }
+
+  /** Of the monotonic clock, in 32 bits, as V8 stores larger numbers in an object of their own. */
+  get #microseconds(): number {
+    return Math.round(this.clock.monotonic() * 1_000) | 0;
   }
 
   onSilence(): void {
@@ -315,7 +353,7 @@ export class Owner
   }
 
   get encode(): Runtime['encode'] {
-    return this.#runtime.encode;
+    return this.runtime.encode;
   }
 
   get refusal(): RefusalCause | undefined {
@@ -427,15 +465,16 @@ export class Owner
    * `connect.timeout`, and never a rejection.
    */
   get held(): Promise<void> | undefined {
-    return this.#held;
+    return this.#extras?.held;
   }
 
   hold(until: Promise<unknown>): void {
     this.port.pause();
-    this.#held = new Promise((resolve) => {
+    const extra = this.#extra;
+    extra.held = new Promise((resolve) => {
       const release = (): void => {
         timer.cancel();
-        this.#held = undefined;
+        extra.held = undefined;
         this.clock.afterMacrotask(() => this.port.resume());
         resolve();
       };
@@ -471,9 +510,9 @@ export class Owner
     this.#readiness = undefined;
     if (this.context !== CONNECTING) return;
     this.handle({ type: 'ready' });
-    this.#session?.claimPlace();
+    this.#extras?.session?.claimPlace();
     // Not by an effect: the handlers that start now may close, and none may start after that.
-    this.#inbox?.release(() => this.context === OPEN);
+    this.#extras?.inbox?.release(() => this.context === OPEN);
   }
 
   /** Once all that it waits for has settled, later hooks hold nothing back. */
@@ -482,7 +521,7 @@ export class Owner
   }
 
   #mayPass(): boolean {
-    if (!this.#inbox && this.policy.limits.messagesPerSecond === undefined) return true;
+    if (!this.#extras?.inbox && this.policy.limits.messagesPerSecond === undefined) return true;
     return this.#incoming.mayPass();
   }
 
@@ -492,7 +531,7 @@ export class Owner
 
   /** The peer goes, and what it sent before that is not to be lost for want of a turn. */
   #releaseAll(): void {
-    this.#inbox?.release(() => this.context === OPEN);
+    this.#extras?.inbox?.release(() => this.context === OPEN);
   }
 
   #releaseLater(): void {
@@ -517,6 +556,15 @@ export class Owner
     }
   }
 
+  /** What the message that came last weighs; known only where `dispatched` is false. */
+  get lastMessageBytes(): number {
+    return this.#extras?.lastMessageBytes ?? 0;
+  }
+
+  set lastMessageBytes(bytes: number) {
+    this.#extra.lastMessageBytes = bytes;
+  }
+
   /** Its messages come by `dispatchTo`, which knows their lifecycle. */
   get dispatched(): boolean {
     return this.#dispatcher !== undefined;
@@ -533,12 +581,13 @@ export class Owner
 
   /** A message may start a handler. */
   get dispatching(): boolean {
-    return this.live && !this.#dispatchStopped;
+    return this.live && !this.#ending?.dispatchStopped;
   }
 
   stopDispatch(): void {
-    this.#dispatchStopped = true;
-    for (let left = this.#turns?.discard() ?? 0; left > 0; left--) this.#refuseMessage();
+    this.#end.dispatchStopped = true;
+    const waiting = this.#extras?.turns?.discard() ?? 0;
+    for (let left = waiting; left > 0; left--) this.#refuseMessage();
   }
 
   #refuseMessage(): void {
@@ -549,17 +598,18 @@ export class Owner
 
   /** A handler that nothing is said of may start at once. */
   get unhindered(): boolean {
-    return !this.#turns?.size && this.inFlight < this.policy.handlers.maxInFlight;
+    return !this.#extras?.turns?.size && this.inFlight < this.policy.handlers.maxInFlight;
   }
 
   /** Starts a handler in its turn; never, once closing has begun or the server drains. */
   takeTurn(traits: HandlerTraits, bytes: number, start: StartHandler): void {
-    if (!this.#turns) {
-      const turns = new HandlerTurns(this, this.#incoming.budget, this.policy.handlers);
-      this.calls.onEnded = () => turns.pump();
-      this.#turns = turns;
-    }
-    this.#turns.take(traits, bytes, start);
+    (this.#extra.turns ??= this.#newTurns()).take(traits, bytes, start);
+  }
+
+  #newTurns(): HandlerTurns {
+    const turns = new HandlerTurns(this, this.#incoming.budget, this.policy.handlers);
+    this.calls.onEnded = () => turns.pump();
+    return turns;
   }
 
   onSaturated(): void {
@@ -614,7 +664,7 @@ export class Owner
     return (this.#end.hooks ??= new DisconnectHooks({
       host: this,
       clock: this.clock,
-      tally: this.#runtime.hooks,
+      tally: this.runtime.hooks,
       patience: () => Math.min(this.policy.handlers.settleTimeout, this.timeLeft),
     }));
   }
@@ -627,7 +677,7 @@ export class Owner
   }
 
   onGone(): void {
-    this.#session?.onGone();
+    this.#extras?.session?.onGone();
   }
 
   /** Everybody who listens to the socket itself has learnt of its end. */
@@ -662,7 +712,7 @@ export class Owner
   }
 
   #dispatch(data: ReceivedData, isBinary: boolean): void {
-    if (this.#dispatchStopped) this.#refuseMessage();
+    if (this.#ending?.dispatchStopped) this.#refuseMessage();
     else this.#dispatcher?.dispatch(data, isBinary);
   }
 
@@ -677,12 +727,21 @@ export class Owner
 
   onPong(payload: Buffer): void {
     this.#seenAfter = this.clock.now() - LOADED_AT;
-    const answered = this.#outbox?.onPong(payload);
-    if (this.#beat && answered === this.#beat.mark) {
-      this.latency = this.clock.monotonic() - this.#beat.at;
+    const answered = this.#outbox?.onPong(payload) ?? this.#loneMarkOf(payload);
+    if (answered === undefined) return;
+    if (answered === this.#beatMark) {
+      this.#latency = (this.#microseconds - this.#beatAt) | 0;
+      this.#beatMark = NO_BEAT;
     }
-    if (answered === undefined || this.live) return;
+    if (this.live) return;
     this.handle({ type: answered === this.#ending?.closePing ? 'closePong' : 'progress' });
+  }
+
+  /** Of those that were sent and not answered. */
+  #loneMarkOf(payload: Buffer): number | undefined {
+    if (this.#beatMark === LONE_BEAT_MARK && payload.equals(LONE_BEAT)) return LONE_BEAT_MARK;
+    const closes = this.#ending?.closePing === LONE_CLOSE_MARK && payload.equals(LONE_CLOSE);
+    return closes ? LONE_CLOSE_MARK : undefined;
   }
 
   onPeerClose(frame: CloseFrame): void {
@@ -719,26 +778,27 @@ export class Owner
   protected perform(effect: Effect): void {
     switch (effect) {
       case 'dispatch-waiting':
-        this.#runtime.observer.ready(this.id);
+        this.runtime.observer.ready(this.id);
         break;
       case 'discard-waiting':
         this.#discardWaiting();
         this.port.resume();
         break;
       case 'abort-handlers':
-        this.calls.abort();
+        this.#end.aborted = true;
+        this.#calls?.abort();
         break;
       case 'await-macrotask':
         this.clock.afterMacrotask(() => {
           const running = this.inFlight > 0;
-          this.handle({ type: 'macrotaskEnded', running, unwritten: this.outbox.unwritten });
+          this.handle({ type: 'macrotaskEnded', running, unwritten: this.#unwritten });
         });
         break;
       case 'acknowledge':
-        this.outbox.acknowledgeAll();
+        this.#outbox?.acknowledgeAll();
         break;
       case 'write-ping':
-        this.#end.closePing = this.outbox.markClose();
+        this.#end.closePing = this.#markClose();
         break;
       case 'write-close':
         this.port.close(this.context.sent!);
@@ -758,19 +818,34 @@ export class Owner
   }
 
   #discardWaiting(): void {
-    const turns = this.#turns?.discard() ?? 0;
-    for (let left = (this.#inbox?.discard() ?? 0) + turns; left > 0; left--) {
+    const turns = this.#extras?.turns?.discard() ?? 0;
+    for (let left = (this.#extras?.inbox?.discard() ?? 0) + turns; left > 0; left--) {
       this.tell('message-after-close');
     }
   }
 
   protected onClosing(): void {
     this.#end.since = this.clock.monotonic();
-    this.outbox.watched = true;
-    if (this.accepting) this.outbox.endPatience();
-    this.#runtime.heartbeat.remove(this);
-    this.#session?.onClosing();
-    this.#runtime.observer.closing(this.id);
+    if (this.#outbox) this.#hurry(this.#outbox);
+    if (this.policy.heartbeat) this.runtime.heartbeat.remove(this, this.policy.heartbeat);
+    this.#extras?.session?.onClosing();
+    this.runtime.observer.closing(this.id);
+  }
+
+  /** The end of the connection waits for what is written now. */
+  #hurry(outbox: Outbox): void {
+    outbox.watched = true;
+    if (this.accepting) outbox.endPatience();
+  }
+
+  get #unwritten(): boolean {
+    return this.#outbox?.unwritten ?? false;
+  }
+
+  #markClose(): number {
+    if (this.#outbox) return this.#outbox.markClose();
+    this.port.ping(LONE_CLOSE, true);
+    return LONE_CLOSE_MARK;
   }
 
   protected onIllegalEvent(error: unknown): void {
@@ -785,7 +860,7 @@ export class Owner
           request: this.#requestOf(TRY_AGAIN_LATER, 'not ready in time'),
         };
       case 'settle':
-        return { type: 'settleTimeout', unwritten: this.outbox.unwritten };
+        return { type: 'settleTimeout', unwritten: this.#unwritten };
       case 'flush':
         return { type: 'flushTimeout' };
       case 'handshake':
@@ -794,30 +869,36 @@ export class Owner
   }
 
   #settle(): void {
-    const { connections, observer } = this.#runtime;
-    const unacknowledged = this.outbox.takeUnacknowledged();
-    this.outbox.settle(lossCause(this.context));
+    const { connections, observer, identities } = this.runtime;
+    const outbox = this.#outbox;
+    const unacknowledged = outbox?.takeUnacknowledged();
+    outbox?.settle(lossCause(this.context));
     const { totals } = this;
+    const verdict = closeVerdict(this.context, this.port.closeWritten);
     const outcome: CloseOutcome = Object.freeze({
       connectionId: this.id,
-      ...closeVerdict(this.context, this.port.closeWritten),
+      initiator: verdict.initiator,
+      handshake: verdict.handshake,
+      code: verdict.code,
+      reason: verdict.reason,
+      requests: verdict.requests,
       acknowledged: totals.acknowledged === totals.accepted,
       written: totals.written,
       dropped: totals.dropped,
       lost: totals.lost,
-      refusedReplies: this.calls.refusedReplies + this.calls.inFlight,
+      refusedReplies: (this.#calls?.refusedReplies ?? 0) + this.inFlight,
       durationMs: this.clock.monotonic() - this.#end.since,
     });
     this.#end.settle(outcome);
     this.#dispatcher = undefined;
     connections.delete(this);
-    this.#membership?.end();
-    if (this.identity !== undefined) this.#runtime.identities.delete(this.identity, this);
-    for (const request of outcome.requests) {
-      if (request.superseded && request.code !== outcome.code) this.tell('superseded-code');
+    this.#extras?.membership?.end();
+    if (this.identity !== undefined) identities.delete(this.identity, this);
+    for (const { superseded, code } of outcome.requests) {
+      if (superseded && code !== outcome.code) this.tell('superseded-code');
     }
     observer.closed(outcome, totals);
-    if (unacknowledged.length > 0) this.#handBack(unacknowledged);
+    if (unacknowledged?.length) this.#handBack(unacknowledged);
     this.#end.announce();
     // The app's own listeners of the end come first.
     queueMicrotask(() => this.reportEnd());
@@ -825,7 +906,7 @@ export class Owner
 
   /** The app is given back what it may want to send again, by another connection. */
   #handBack(messages: readonly UnacknowledgedMessage[]): void {
-    const { observer, hooks } = this.#runtime;
+    const { observer, hooks } = this.runtime;
     observer.unacknowledged(this.id, messages);
     const { onUnacknowledged } = this.policy.send;
     if (!onUnacknowledged) return;
@@ -843,7 +924,7 @@ export class Owner
 
   /** What only the connection knows of a race stands beside its kind. */
   tell(kind: RaceKind, detail: RaceDetail = this.#detailOf(kind)): void {
-    this.#runtime.observer.race(kind, this.id, detail);
+    this.runtime.observer.race(kind, this.id, detail);
   }
 
   #detailOf(kind: RaceKind): RaceDetail {

@@ -1,5 +1,15 @@
 import { randomBytes } from 'node:crypto';
 
+/** Tells our pongs from those to the app's own pings. */
+const PREFIX = randomBytes(4).toString('latin1');
+
+/**
+ * The pings of a connection that has sent nothing, so that there is nothing for a mark to cover:
+ * those of all connections are the same, and most connections have no other. None is like a mark's.
+ */
+export const LONE_BEAT = Buffer.from(`${PREFIX}?`, 'latin1');
+export const LONE_CLOSE = Buffer.from(`${PREFIX}!`, 'latin1');
+
 /**
  * Pings sent behind messages, and what their pongs prove: that the peer's protocol stack has read
  * everything before them (RFC 6455 §5.5.2 and §5.5.3: any stack answers, a browser's included).
@@ -7,9 +17,6 @@ import { randomBytes } from 'node:crypto';
  * A peer may answer only the latest of several pings, so a pong stands for all before it too.
  */
 export class ReadMarks {
-  /** Tells our pongs from those to the app's own pings. */
-  static readonly #prefix = randomBytes(4).toString('latin1');
-
   #next = 0;
   #pending: { readonly id: number; readonly covers: number }[] = [];
 
@@ -27,14 +34,14 @@ export class ReadMarks {
   place(covers: number): Buffer {
     const id = this.#next++;
     this.#pending.push({ id, covers });
-    return Buffer.from(ReadMarks.#prefix + id.toString(36), 'latin1');
+    return Buffer.from(PREFIX + id.toString(36), 'latin1');
   }
 
   /** How many messages a pong proves read, and which ping it answers; `undefined`: not ours. */
   read(payload: Buffer): { readonly id: number; readonly covers: number } | undefined {
     const text = payload.toString('latin1');
-    if (!text.startsWith(ReadMarks.#prefix)) return undefined;
-    const id = Number.parseInt(text.slice(ReadMarks.#prefix.length), 36);
+    if (!text.startsWith(PREFIX)) return undefined;
+    const id = Number.parseInt(text.slice(PREFIX.length), 36);
     const index = this.#pending.findIndex((mark) => mark.id === id);
     if (index === -1) return undefined;
     const mark = this.#pending[index]!;

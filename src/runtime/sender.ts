@@ -39,17 +39,17 @@ export interface SenderHost {
 
 /** Every way to send on one connection: each message is accepted, or refused and told. */
 export class Sender {
+  readonly outbox: Outbox;
   readonly #host: SenderHost;
-  readonly #outbox: Outbox;
 
   constructor(host: SenderHost, outbox: Outbox) {
     this.#host = host;
-    this.#outbox = outbox;
+    this.outbox = outbox;
   }
 
   send(data: MessageData, options?: SendOptions): Promise<SendOutcome> {
     if (options === undefined && !this.#host.policy.send.acknowledge && !this.#host.refusal) {
-      const outcome = this.#outbox.acceptInBatch(data);
+      const outcome = this.outbox.acceptInBatch(data);
       if (outcome) return outcome;
     }
     if (options?.signal?.aborted) return Promise.resolve(this.refuse('aborted'));
@@ -75,7 +75,7 @@ export class Sender {
   /** Sends a handler's reply; false where nothing is accepted any more. */
   reply(value: unknown, conflate?: string): boolean {
     if (this.#host.refusal) {
-      this.#outbox.refused++;
+      this.outbox.refused++;
       this.#host.tell('reply-after-close');
       return false;
     }
@@ -104,7 +104,7 @@ export class Sender {
       settle?.(outcome);
       return false;
     }
-    const acceptance = this.#outbox.accept(data, request, settle, patient);
+    const acceptance = this.outbox.accept(data, request, settle, patient);
     if (acceptance === 'accepted' || acceptance === 'waiting') return true;
     let outcome: SendOutcome;
     if (acceptance === 'unsendable') outcome = this.#refuseData(data);
@@ -123,7 +123,7 @@ export class Sender {
         resolve(read);
       };
       if (this.#host.refusal === undefined)
-        this.#outbox.whenAcknowledged(({ status }) => settle(status === 'acknowledged'));
+        this.outbox.whenAcknowledged(({ status }) => settle(status === 'acknowledged'));
       else void this.#host.closed.then((outcome) => settle(outcome.acknowledged));
     });
   }
@@ -131,13 +131,13 @@ export class Sender {
   writable(): Promise<boolean> {
     if (this.#host.refusal) return Promise.resolve(false);
     return new Promise((resolve) => {
-      this.#outbox.whenRoom(resolve);
+      this.outbox.whenRoom(resolve);
     });
   }
 
   /** Counts and tells a send that is not accepted. */
   refuse(cause: RefusalCause): SendOutcome {
-    this.#outbox.refused++;
+    this.outbox.refused++;
     this.tellRefusal(cause);
     return { status: 'refused', cause };
   }

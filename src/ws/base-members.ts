@@ -19,6 +19,8 @@ export interface BaseMembers {
   bufferedAmount(this: WebSocket): number;
   /** `send` is that of ws itself, so that its frames may be made without it. */
   readonly framesOnly: boolean;
+  /** So is `ping`. */
+  readonly pingsOnly: boolean;
 }
 
 const METHODS = ['send', 'ping', 'pong', 'close', 'terminate', 'emit'] as const;
@@ -53,6 +55,8 @@ export function baseMembersOf(prototype: WebSocket): BaseMembers {
   const cached = known.get(prototype);
   if (cached) return cached;
   const { send, ping, pong, close, terminate, emit } = prototype as unknown as BaseMembers;
+  // The getter is nothing that a class of the app would redefine.
+  const ws = definerOf(prototype, 'readyState');
   const members: BaseMembers = {
     send,
     ping,
@@ -62,8 +66,8 @@ export function baseMembersOf(prototype: WebSocket): BaseMembers {
     emit,
     readyState: findGetter(prototype, 'readyState')!,
     bufferedAmount: findGetter(prototype, 'bufferedAmount')!,
-    // The getter is nothing that a class of the app would redefine.
-    framesOnly: definerOf(prototype, 'send') === definerOf(prototype, 'readyState'),
+    framesOnly: definerOf(prototype, 'send') === ws,
+    pingsOnly: definerOf(prototype, 'ping') === ws,
   };
   known.set(prototype, members);
   return members;

@@ -70,6 +70,8 @@ function flushingWrite(this: Duplex & Batched, ...args: unknown[]): unknown {
 }
 
 function flushingEnd(this: Duplex & Batched, ...args: unknown[]): unknown {
+  // As `endIfOpen`.
+  if (this.writableEnded && args.length === 0) return this;
   this[BATCH].flush();
   return this[BATCH].endStream.apply(this, args);
 }

@@ -2,6 +2,9 @@
 export const TEXT = 0x81;
 export const BINARY = 0x82;
 
+/** The first byte of a ping (RFC 6455 §5.5.2). */
+const PING = 0x89;
+
 /** What a compressed message has beside it (RFC 7692 §6). */
 export const COMPRESSED = 0x40;
 
@@ -58,5 +61,12 @@ export function writeFrame(
 export function frameOf(first: number, data: Uint8Array): Buffer {
   const frame = Buffer.allocUnsafeSlow(headerOf(data.length) + data.length);
   writeFrame(frame, 0, first, data);
+  return frame;
+}
+
+/** A ping of at most 125 bytes (RFC 6455 §5.5), which soon leaves, so that memory is shared. */
+export function pingOf(payload: Uint8Array): Buffer {
+  const frame = Buffer.allocUnsafe(headerOf(payload.length) + payload.length);
+  writeFrame(frame, 0, PING, payload);
   return frame;
 }

@@ -138,10 +138,11 @@ export function ownedMembers(base: BaseMembers): PropertyDescriptorMap {
       const ownership = ownershipOf(this);
       if (!ownership) return base.emit.call(this, event, ...args);
       if (event === 'message') {
-        ownership.owner.lastMessageBytes = receivedBytes(args[0] as ReceivedData);
+        const { owner } = ownership;
+        if (!owner.dispatched) owner.lastMessageBytes = receivedBytes(args[0] as ReceivedData);
         // The app's raw listeners first: one may close, or be the reason why none is to start.
         const heard = base.emit.call(this, event, ...args);
-        ownership.owner.onMessage(args[0] as ReceivedData, args[1] === true);
+        owner.onMessage(args[0] as ReceivedData, args[1] === true);
         return heard;
       }
       if (event === 'error' && this.listenerCount('error') === 0) return true;

@@ -8,7 +8,7 @@ import { baseMembersOf } from './base-members.js';
 import { requestOf } from './connection-request.js';
 import { ownedMembers } from './owned-members.js';
 import { ownershipOf, setOwnership, type Ownership } from './ownership.js';
-import { streamOf } from './ws.internals.js';
+import { endOnce, streamOf } from './ws.internals.js';
 import { basePrototypeOf, subclassFactory } from './websocket-subclass.js';
 import { WsPort } from './ws.port.js';
 
@@ -32,7 +32,7 @@ export function own(
   const owner = new Owner(runtime, port, policy, requestOf(request, ip));
   const serverListeners = socket.listeners('close') as Ownership['serverListeners'] & object;
   setOwnership(socket, { owner, port, serverListeners });
-  watchEnd(request.socket, owner);
+  watchEnd(request.socket, socket);
   return owner;
 }
 
@@ -54,23 +54,26 @@ export function track(
   const stream = streamOf(socket);
   if (socket.readyState === socket.CLOSED) owner.onClosed();
   else if (socket.readyState === socket.CLOSING) owner.onPeerEnd();
-  else if (stream) watchEnd(stream, owner);
-  else socket.once('open', () => watchEnd(streamOf(socket)!, owner));
+  else if (stream) watchEnd(stream, socket);
+  else socket.once('open', () => watchEnd(streamOf(socket)!, socket));
   return owner;
 }
 
-const OWNER = Symbol('nestjs-safe-close.owner');
+const CLIENT = Symbol('nestjs-safe-close.client');
 
 /**
  * ws tells nobody of a peer that ends its stream without a close frame, and ends our side, too:
  * before that, a close frame that came with the end can still be answered. One function for all
  * streams, as one of its own for each costs more than the rest of what is known of it.
  */
-function watchEnd(stream: Duplex, owner: Owner): void {
-  Object.assign(stream, { [OWNER]: owner });
+function watchEnd(stream: Duplex, client: WebSocket): void {
+  Object.assign(stream, { [CLIENT]: client });
   stream.prependListener('end', tellOfEnd);
 }
 
-function tellOfEnd(this: Duplex & { readonly [OWNER]?: Owner }): void {
-  this[OWNER]?.onPeerEnd();
+function tellOfEnd(this: Duplex & { readonly [CLIENT]?: WebSocket }): void {
+  const client = this[CLIENT];
+  if (!client) return;
+  ownershipOf(client)?.owner.onPeerEnd();
+  endOnce(client);
 }

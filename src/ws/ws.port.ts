@@ -21,7 +21,7 @@ import {
   writeQueueSize,
 } from './ws.internals.js';
 import { DeflateContext, deflated } from './deflate-context.js';
-import { BINARY, COMPRESSED, frameOf, LARGEST_FRAMED, TEXT } from './frame.js';
+import { BINARY, COMPRESSED, frameOf, LARGEST_FRAMED, pingOf, TEXT } from './frame.js';
 import { FrameBatch, LARGEST_PAYLOAD } from './frame-batch.js';
 
 /** What ws's receiver has met that it answers by calling `close()` itself. */
@@ -200,9 +200,20 @@ export class WsPort implements SocketPort {
 
   ping(payload: Buffer, closes = false): void {
     if (this.connecting) return;
-    if (closes) this.#corked = streamOf(this.socket);
-    this.#corked?.cork();
-    this.#inside(() => this.base.ping.call(this.socket, payload));
+    const stream = streamOf(this.socket);
+    if (closes) {
+      this.#corked = stream;
+      stream?.cork();
+    }
+    if (stream && this.#plainFrames && this.writable) stream.write(pingOf(payload));
+    else this.#inside(() => this.base.ping.call(this.socket, payload));
+  }
+
+  /** ws masks those of a client, and holds back what comes behind a Blob, or behind what it compresses. */
+  get #plainFrames(): boolean {
+    const { base, socket } = this;
+    const ordered = this.#batch !== null && socket.extensions === '';
+    return STRAIGHT && base.pingsOnly && ordered && isServerSide(socket);
   }
 
   /** An unsolicited pong (RFC 6455 §5.5.3). */

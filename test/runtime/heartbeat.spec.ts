@@ -1,13 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Heartbeat, type Pulse, type Visit } from '../../src/runtime/heartbeat.js';
+import { Heartbeat, type Pulse } from '../../src/runtime/heartbeat.js';
 import { ManualClock } from '../support/fakes/manual.clock.js';
 
 const POLICY = { interval: 1_000, timeout: 600 };
 
 /** A connection whose peer answers at once, unless it is told otherwise. */
 class Peer implements Pulse {
-  visit: Visit | undefined;
+  visit: number | undefined;
   lastSeenAt = 0;
   live = true;
   listening = true;
@@ -92,9 +92,10 @@ describe('pings', () => {
     heartbeat.add(other, { interval: 50, timeout: 50 });
     expect(heartbeat.size).toBe(2);
     expect(clock.pendingTimers).toBe(2);
-    heartbeat.remove(peer);
-    heartbeat.remove(peer);
-    heartbeat.remove(other);
+    heartbeat.remove(peer, POLICY);
+    heartbeat.remove(peer, POLICY);
+    heartbeat.remove(other, { interval: 50, timeout: 50 });
+    heartbeat.remove(other, { interval: 51, timeout: 50 });
     expect(heartbeat.size).toBe(0);
     expect(clock.pendingTimers).toBe(0);
     heartbeat.add(peer, POLICY);
@@ -137,8 +138,8 @@ describe('a peer that gives no sign of life', () => {
     const third = new Peer(clock);
     peer.answers = other.answers = false;
     peer.onLost = () => {
-      heartbeat.remove(peer);
-      heartbeat.remove(other);
+      heartbeat.remove(peer, POLICY);
+      heartbeat.remove(other, POLICY);
     };
     for (const each of [peer, other, third]) heartbeat.add(each, POLICY);
     clock.advance(5_000);
@@ -156,6 +157,17 @@ describe('a peer that gives no sign of life', () => {
     clock.advance(5_000);
     expect(peer.lostAt).toBeUndefined();
   });
+});
+
+test('a connection that closes as it is pinged is visited no more', () => {
+  const { clock, heartbeat, peer } = setUp();
+  const other = new Peer(clock);
+  peer.answer = () => heartbeat.remove(peer, POLICY);
+  heartbeat.add(peer, POLICY);
+  heartbeat.add(other, POLICY);
+  clock.advance(10_000);
+  expect(peer.pings).toHaveLength(1);
+  expect(other.pings.length).toBeGreaterThan(8);
 });
 
 describe('a sign of life', () => {

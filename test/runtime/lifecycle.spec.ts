@@ -106,7 +106,7 @@ function start(connecting = false): void {
   ({ port } = createSocketPair({ connecting }));
   mark = 0;
   port.progressMark = () => mark;
-  probe = new Probe(clock, port, POLICY);
+  probe = new Probe({ clock }, port, POLICY);
 }
 
 beforeEach(() => start());

@@ -2474,3 +2474,79 @@ test('a ping that is in flight is not sent again by the heartbeat', () => {
   io.run();
   expect(peer.frames.filter(({ type }) => type === 'ping')).toHaveLength(1);
 });
+
+describe('a connection that has sent nothing', () => {
+  test('is pinged with what all of them share, once until it answers', () => {
+    const connected = connect();
+    const { owner, clock, io, peer, port } = connected;
+    owner.beat();
+    owner.beat();
+    expect(peer.frames).toEqual([]);
+    clock.advance(2.5);
+    io.run();
+    expect(wire(connected)).toEqual(['ping']);
+    expect(owner.latency).toBe(2.5);
+    owner.beat();
+    clock.advance(1);
+    io.run();
+    expect(wire(connected)).toEqual(['ping', 'ping']);
+    expect(owner.latency).toBe(1);
+    expect(port.bufferedAmount).toBe(0);
+  });
+
+  test('closes clean where the pong to its last ping comes before the answer', () => {
+    const connected = connect();
+    const { owner, peer, told } = connected;
+    peer.pause();
+    owner.beat();
+    void owner.close(1000);
+    connected.turn();
+    peer.resume();
+    connected.turn();
+    expect(wire(connected)).toEqual(['ping', 'ping', 'close 1000']);
+    expect(told.outcome).toMatchObject({ handshake: 'clean', acknowledged: true });
+    expect(owner.latency).toBe(0);
+    expectNothingLeft(connected);
+  });
+
+  test('takes the pong to a heartbeat for no proof that its close was read', () => {
+    const connected = connect();
+    const { owner, clock, told } = connected;
+    // Kept back, and answered when this test says so.
+    const sent: Buffer[] = [];
+    connected.port.ping = (payload) => void sent.push(payload);
+    owner.beat();
+    void owner.close(1000);
+    clock.endMacrotask();
+    expect(sent).toHaveLength(2);
+    owner.onPong(sent[0]!);
+    owner.onPong(sent[0]!);
+    owner.onPong(Buffer.from('of the app'));
+    owner.onPeerClose({ code: 1000, reason: '' });
+    expect(told.met('crossed-close')).toBe(1);
+  });
+
+  test('may still send in the macrotask of its close, and nothing of that is lost', async () => {
+    const connected = connect();
+    const { owner, told } = connected;
+    void owner.close(1000);
+    const outcome = owner.send('last');
+    connected.turn();
+    expect(wire(connected)).toEqual(['last', 'ping', 'close 1000']);
+    expect(await now(outcome)).toEqual({ status: 'written' });
+    expect(told.outcome).toMatchObject({ written: 1, lost: 0, acknowledged: true });
+  });
+});
+
+test('a signal that is asked for only once handlers were cut off is aborted', () => {
+  const { owner } = connect();
+  void owner.terminate();
+  expect(owner.signal.aborted).toBe(true);
+});
+
+test('what the last message weighed is known where nobody dispatches it', () => {
+  const { owner } = connect();
+  expect(owner.lastMessageBytes).toBe(0);
+  owner.lastMessageBytes = 7;
+  expect(owner.lastMessageBytes).toBe(7);
+});
