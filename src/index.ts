@@ -23,7 +23,7 @@ export type {
   ConnectionRequest,
   SendOptions,
 } from './runtime/connection.js';
-export type { BroadcastOutcome } from './runtime/broadcast.js';
+export type { BroadcastOutcome } from './runtime/broadcast-tally.js';
 export type { OnUnacknowledged } from './runtime/connection.policy.js';
 export type { HandlerOrder } from './runtime/handler-call.js';
 export { ConnectionClosingError } from './runtime/handler-calls.js';

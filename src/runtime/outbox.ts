@@ -1,12 +1,13 @@
 import type { LossCause, RefusalCause, SendOutcome } from '../core/outcomes.js';
 import { admissionOf, type Admission } from '../core/overflow.js';
+import { LONGEST_RUN, type BroadcastTally, type TallyRun } from './broadcast-tally.js';
 import type { BufferBudget } from './buffer-budget.js';
 import type { SendPolicy } from './connection.policy.js';
 import type { SendTotals } from './send-totals.js';
 import { ReadMarks } from './read-marks.js';
 import { SendQueue, type Queued } from './send-queue.js';
 import type { SendRequest, Settle } from './send-request.js';
-import type { MessageData, SocketPort } from './socket.port.js';
+import type { MessageData, SharedMessage, SocketPort } from './socket.port.js';
 import { isBinary, Unacknowledged, type UnacknowledgedMessage } from './unacknowledged.js';
 import { WaitingSends } from './waiting-sends.js';
 
@@ -31,13 +32,36 @@ export type Acceptance = 'accepted' | 'waiting' | 'overflow' | 'slow-consumer' |
 
 interface Waiter {
   sequence: number;
-  readonly settle: Settle;
+  settle(outcome: SendOutcome): void;
 }
 
 /** Who waits for all messages that are reported in one. */
 interface SharedWaiter extends Waiter {
   readonly batch: number;
   readonly outcome: Promise<SendOutcome>;
+}
+
+/** The broadcasts among them. */
+class BroadcastWaiter implements Waiter {
+  constructor(
+    public sequence: number,
+    private readonly batch: number | undefined,
+    private run: TallyRun,
+  ) {}
+
+  /** Whether one more of that batch may share it. */
+  takes(batch: number | undefined): boolean {
+    return batch !== undefined && this.batch === batch && this.run.length < LONGEST_RUN;
+  }
+
+  add(sequence: number, tally: BroadcastTally): void {
+    this.sequence = sequence;
+    this.run = tally.behind(this.run);
+  }
+
+  settle(outcome: SendOutcome): void {
+    this.run.add(outcome);
+  }
 }
 
 const WRITTEN: SendOutcome = Object.freeze({ status: 'written' });
@@ -109,7 +133,9 @@ export class Outbox {
   #waiting: WaitingSends | undefined;
   #unacknowledged: Unacknowledged | undefined;
   #writtenWaiters: Waiter[] | undefined;
+  // Those that wait for what is reported next, as long as no ping parts it.
   #shared: SharedWaiter | undefined;
+  #broadcasts: BroadcastWaiter | undefined;
   #acknowledgedWaiters: Waiter[] | undefined;
   #roomWaiters: ((room: boolean) => void)[] | undefined;
   #marks: ReadMarks | undefined;
@@ -194,8 +220,40 @@ export class Outbox {
     let settle!: Settle;
     const outcome = new Promise<SendOutcome>((resolve) => (settle = resolve));
     const shared = { sequence: this.#handed, settle, batch, outcome };
-    (this.#writtenWaiters ??= []).push(shared);
+    this.#awaitWritten(shared);
     return (this.#shared = shared);
+  }
+
+  /** As `acceptInBatch`, of one message for many; false: `accept` has to do it. */
+  acceptShared(message: SharedMessage, tally: BroadcastTally): boolean {
+    const buffered = this.#buffered();
+    if (this.#keepsAll || !this.#mayPass(buffered, message.data, undefined)) return false;
+    if (!this.port.sendShared?.(message, this.#onWritten)) return false;
+    this.#handed++;
+    this.accepted++;
+    this.#unmarkedBytes += message.data.length;
+    this.#charge(buffered + message.data.length);
+    const waiter = this.#broadcasts;
+    const { batch } = this.port;
+    if (waiter?.takes(batch)) waiter.add(this.#handed, tally);
+    else {
+      this.#broadcasts = new BroadcastWaiter(this.#handed, batch, tally.behind(undefined));
+      this.#awaitWritten(this.#broadcasts);
+    }
+    this.#markWhereDue();
+    return true;
+  }
+
+  #awaitWritten(waiter: Waiter): void {
+    // Most have one, and [] would make room for 17.
+    if (this.#writtenWaiters) this.#writtenWaiters.push(waiter);
+    else this.#writtenWaiters = [waiter];
+  }
+
+  /** What comes now is reported, or read, apart from what came before. */
+  #part(): void {
+    this.#shared = undefined;
+    this.#broadcasts = undefined;
   }
 
   /** Settles once everything accepted so far was read by the peer's stack, or was given up. */
@@ -251,7 +309,7 @@ export class Outbox {
   /** Writes the ping that goes directly before the close frame; returns its number. */
   markClose(): number {
     const marks = (this.#marks ??= new ReadMarks());
-    this.#shared = undefined;
+    this.#part();
     this.port.ping(marks.place(this.#handed), true);
     return marks.latest;
   }
@@ -284,10 +342,10 @@ export class Outbox {
     const waiters = [...(this.#writtenWaiters ?? []), ...(this.#acknowledgedWaiters ?? [])];
     this.#writtenWaiters = undefined;
     this.#acknowledgedWaiters = undefined;
-    this.#shared = undefined;
+    this.#part();
     this.#marks = undefined;
     this.#charge(0);
-    for (const { settle } of waiters) settle({ status: 'lost', cause, sent: 'maybe' });
+    for (const waiter of waiters) waiter.settle({ status: 'lost', cause, sent: 'maybe' });
     for (const { settle, barriers = [] } of queued) {
       settle?.({ status: 'lost', cause, sent: 'no' });
       for (const barrier of barriers) barrier({ status: 'lost', cause, sent: 'no' });
@@ -485,7 +543,7 @@ export class Outbox {
     if (settle) {
       const waiter = { sequence: this.#handed, settle };
       if (request?.acknowledge) (this.#acknowledgedWaiters ??= []).push(waiter);
-      else (this.#writtenWaiters ??= []).push(waiter);
+      else this.#awaitWritten(waiter);
     }
     if (this.#keeps(request)) this.#askedFor = this.#handed;
   }
@@ -522,7 +580,7 @@ export class Outbox {
   readonly #onWritten = (error?: Error | null, messages = 1): void => {
     if (error || this.#settled) return;
     this.#confirmed += messages;
-    this.#shared = undefined;
+    this.#part();
     this.#settleWritten();
     if (this.#queue?.first) this.#pump();
     if (this.#handed === this.#confirmed || this.#charged > this.policy.highWaterMark) {
@@ -566,7 +624,7 @@ export class Outbox {
 
   #mark(): void {
     this.#unmarkedBytes = 0;
-    this.#shared = undefined;
+    this.#part();
     this.port.ping((this.#marks ??= new ReadMarks()).place(this.#handed));
   }
 
@@ -589,13 +647,13 @@ export class Outbox {
     const { written } = this;
     if (waiters.at(-1)!.sequence > written) return this.#settleWaiters(waiters, written, WRITTEN);
     this.#writtenWaiters = undefined;
-    for (const { settle } of waiters) settle(WRITTEN);
+    for (const waiter of waiters) waiter.settle(WRITTEN);
   }
 
   #settleWaiters(waiters: Waiter[] | undefined, reached: number, outcome: SendOutcome): void {
     if (waiters === undefined || waiters.length === 0 || waiters[0]!.sequence > reached) return;
     let count = 1;
     while (count < waiters.length && waiters[count]!.sequence <= reached) count++;
-    for (const { settle } of waiters.splice(0, count)) settle(outcome);
+    for (const waiter of waiters.splice(0, count)) waiter.settle(outcome);
   }
 }

@@ -18,6 +18,7 @@ import {
   type SendOutcome,
 } from '../core/outcomes.js';
 import type { RaceKind } from '../core/races.js';
+import type { BroadcastTally } from './broadcast-tally.js';
 import { DisconnectHooks, type DisconnectHost } from './disconnect-hooks.js';
 import type { CloseOptions, Connection, ConnectionRequest, SendOptions } from './connection.js';
 import type { ConnectionPolicyValues } from './connection.policy.js';
@@ -41,7 +42,13 @@ import type { SendRequest, Settle } from './send-request.js';
 import { Sender, type SenderHost } from './sender.js';
 import { Session, type SessionHost } from './session.js';
 import { departureOf, type SessionMember } from './sessions.js';
-import type { MessageData, ReceivedData, SocketListener, SocketPort } from './socket.port.js';
+import type {
+  MessageData,
+  ReceivedData,
+  SharedMessage,
+  SocketListener,
+  SocketPort,
+} from './socket.port.js';
 import type { UnacknowledgedMessage } from './unacknowledged.js';
 
 /** What is done between the last hook and the first message, such as asking whose it is. */
@@ -342,6 +349,10 @@ export class Owner
   /** Sends without a promise; `settle`, if given, is called exactly once. */
   submit(data: MessageData, request?: SendRequest, settle?: Settle): boolean {
     return this.sender.submit(data, request, settle);
+  }
+
+  submitShared(message: SharedMessage, tally: BroadcastTally): boolean {
+    return this.refusal === undefined && this.outbox.acceptShared(message, tally);
   }
 
   acknowledged(timeout?: number): Promise<boolean> {

@@ -10,6 +10,11 @@ export type MessageData = string | number | Buffer | ArrayBufferLike | ArrayBuff
 export class SharedMessage {
   frame: Buffer | undefined;
   compressedFrame: Buffer | undefined;
+
+  constructor(
+    readonly data: Buffer,
+    readonly binary: boolean,
+  ) {}
 }
 
 /** ws's options of `send()`, handed on untouched, and what we know of a message beside them. */
@@ -49,6 +54,13 @@ export interface SocketPort {
     options: MessageOptions | undefined,
     written: (error?: Error | null, messages?: number) => void,
   ): void;
+  /** As `send`, of one for many; false: it takes another way, and nothing was sent. */
+  readonly sendShared?:
+    | ((
+        message: SharedMessage,
+        written: (error?: Error | null, messages?: number) => void,
+      ) => boolean)
+    | undefined;
   /** @param closes - `close` follows at once, and one system call may take both */
   ping(payload: Buffer, closes?: boolean): void;
   /** Writes what wants no answer, so that a peer which has gone answers it with a reset. */

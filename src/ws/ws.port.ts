@@ -140,6 +140,13 @@ export class WsPort implements SocketPort {
     return true;
   }
 
+  sendShared(message: SharedMessage, written: Written): boolean {
+    const batch = this.#batching();
+    if (!batch || this.#fragmented || message.data.length > LARGEST_FRAMED) return false;
+    this.#written = written;
+    return this.#addShared(batch, message.binary ? BINARY : TEXT, message.data, message);
+  }
+
   #addShared(batch: FrameBatch, first: number, data: Uint8Array, shared: SharedMessage): boolean {
     const context = this.#deflate;
     if (!context) {

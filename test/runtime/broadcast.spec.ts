@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { REFUSAL_CAUSES, type SendOutcome } from '../../src/core/outcomes.js';
 import { broadcast, refusedBroadcast } from '../../src/runtime/broadcast.js';
+import type { BroadcastTally } from '../../src/runtime/broadcast-tally.js';
 import type { SendRequest, Settle } from '../../src/runtime/send-request.js';
 import type { MessageData } from '../../src/runtime/socket.port.js';
 import { SharedMessage } from '../../src/runtime/socket.port.js';
@@ -32,7 +33,11 @@ test('one frame goes to all, and each counts by what became of it', async () => 
   expect(new Set(all.map(({ sent }) => sent!.data)).size).toBe(1);
   expect(all[0]!.sent).toEqual({
     data: Buffer.from('frame'),
-    request: { binary: false, conflate: 'key', shared: new SharedMessage() },
+    request: {
+      binary: false,
+      conflate: 'key',
+      shared: new SharedMessage(Buffer.from('frame'), false),
+    },
   });
   for (const [index, settled] of outcomes.entries()) all[index]!.settle!(settled);
   expect(await outcome).toEqual({
@@ -59,3 +64,28 @@ test('to nobody is over at once, and so is one that nothing was sent of', async 
     refused: { ...NOT_REFUSED, unserializable: 3 },
   });
 });
+
+test('who can share it takes it without a copy of its own, and all others as any message', async () => {
+  const all = targets(1);
+  let shared: [SharedMessage, BroadcastTally] | undefined;
+  const refusing = { submit: refuse };
+  const sharing = {
+    submit: () => false,
+    submitShared: (message: SharedMessage, tally: BroadcastTally) => {
+      shared = [message, tally];
+      return true;
+    },
+  };
+  const outcome = broadcast([sharing, all[0]!, refusing], 'frame');
+  const [message, tally] = shared!;
+  expect(message.data).toBe(all[0]!.sent!.data);
+  expect(message.binary).toBe(false);
+  tally.add({ status: 'written' });
+  all[0]!.settle!({ status: 'written' });
+  expect(await outcome).toMatchObject({ targets: 3, written: 2, refused: { closing: 1 } });
+});
+
+function refuse(_data: MessageData, _request?: SendRequest, settle?: Settle): boolean {
+  settle?.({ status: 'refused', cause: 'closing' });
+  return false;
+}

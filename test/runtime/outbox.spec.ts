@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { SendOutcome } from '../../src/core/outcomes.js';
 import type { OverflowPolicy } from '../../src/core/overflow.js';
+import { BroadcastTally } from '../../src/runtime/broadcast-tally.js';
 import { BufferBudget } from '../../src/runtime/buffer-budget.js';
 import { DEFAULT_POLICY, type SendPolicy } from '../../src/runtime/connection.policy.js';
 import { Outbox, type Acceptance } from '../../src/runtime/outbox.js';
-import type { MessageData } from '../../src/runtime/socket.port.js';
+import { SharedMessage, type MessageData } from '../../src/runtime/socket.port.js';
 import type { FakePeer } from '../support/fakes/fake.peer.js';
 import type { FakePort } from '../support/fakes/fake.port.js';
 import { createSocketPair } from '../support/fakes/socket.pair.js';
@@ -1215,5 +1216,97 @@ describe('Messages that the port reports in one', () => {
     port.batch = 1;
     expect(outbox.acceptInBatch(Symbol('s') as unknown as MessageData)).toBeUndefined();
     expect(outbox.totals.accepted).toBe(0);
+  });
+});
+
+describe('One message for many', () => {
+  const message = new SharedMessage(Buffer.from('for all'), false);
+  let shares: boolean;
+
+  const shared = (tally: BroadcastTally): boolean => outbox.acceptShared(message, tally);
+
+  beforeEach(() => {
+    shares = true;
+    port.sendShared = ({ data, binary }, written) => {
+      if (shares) port.send(data, { binary }, written);
+      return shares;
+    };
+  });
+
+  test('is counted once it is written, in its place', () => {
+    const tally = new BroadcastTally(3);
+    outbox.accept('before');
+    expect(shared(tally)).toBe(true);
+    outbox.accept('behind');
+    expect(outbox.totals.accepted).toBe(3);
+    expect(tally.written).toBe(0);
+    io.run();
+    expect(peer.texts).toEqual(['before', 'for all', 'behind']);
+    expect(tally.written).toBe(1);
+  });
+
+  test('is left to accept() where the port, the policy or the room say so', () => {
+    const tally = new BroadcastTally(1);
+    shares = false;
+    expect(shared(tally)).toBe(false);
+    port.sendShared = undefined;
+    expect(shared(tally)).toBe(false);
+    start(32 * KiB, HIGH_WATER_MARK, { onUnacknowledged: () => {} });
+    port.sendShared = () => true;
+    expect(shared(tally)).toBe(false);
+    start(KiB, KiB);
+    port.sendShared = () => true;
+    peer.pause();
+    outbox.accept('x'.repeat(2 * KiB));
+    expect(shared(tally)).toBe(false);
+    expect(outbox.totals.accepted).toBe(1);
+  });
+
+  test('that follows another in one batch shares what waits, until a ping parts them', () => {
+    port.batch = 1;
+    const tallies = [1, 2, 3].map(() => new BroadcastTally(1));
+    const pings: Buffer[] = [];
+    port.ping = (payload) => void pings.push(payload);
+    shared(tallies[0]!);
+    shared(tallies[1]!);
+    outbox.markClose();
+    shared(tallies[2]!);
+    outbox.onPong(pings[0]!);
+    expect(tallies.map(({ written }) => written)).toEqual([1, 1, 0]);
+    outbox.settle('network');
+    expect(tallies.map(({ written, lost }) => [written, lost])).toEqual([
+      [1, 0],
+      [1, 0],
+      [0, 1],
+    ]);
+  });
+
+  test('may follow any number of others in one batch', () => {
+    port.batch = 1;
+    start(KiB * KiB, Infinity);
+    port.batch = 1;
+    port.sendShared = (_message, written) => {
+      io.schedule(written, 'written');
+      return true;
+    };
+    const tally = new BroadcastTally(100_000);
+    for (let sent = 0; sent < 100_000; sent++) shared(tally);
+    outbox.settle('network');
+    expect(tally.lost).toBe(100_000);
+  });
+
+  test('asks now and then whether the reader still reads', () => {
+    port.batch = 1;
+    const large = new SharedMessage(Buffer.alloc(60 * KiB), true);
+    start(2_000 * KiB, 2_000 * KiB);
+    port.sendShared = ({ data }, written) => {
+      port.send(data, undefined, written);
+      return true;
+    };
+    const tally = new BroadcastTally(10);
+    for (let sent = 0; sent < 10; sent++) outbox.acceptShared(large, tally);
+    io.run();
+    expect(pingsRead()).toBe(2);
+    expect(tally.written).toBe(10);
   });
 });

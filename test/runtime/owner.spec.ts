@@ -4,7 +4,8 @@ import type { CloseOutcome, SendOutcome } from '../../src/core/outcomes.js';
 import type { OverflowPolicy } from '../../src/core/overflow.js';
 import type { CloseOptions } from '../../src/runtime/connection.js';
 import type { OnUnacknowledged } from '../../src/runtime/connection.policy.js';
-import type { MessageData } from '../../src/runtime/socket.port.js';
+import { BroadcastTally } from '../../src/runtime/broadcast-tally.js';
+import { SharedMessage, type MessageData } from '../../src/runtime/socket.port.js';
 import { connect, deferred, microtasks, type Connected, type ConnectOptions } from './harness.js';
 
 const KiB = 1024;
@@ -2549,4 +2550,20 @@ test('what the last message weighed is known where nobody dispatches it', () => 
   expect(owner.lastMessageBytes).toBe(0);
   owner.lastMessageBytes = 7;
   expect(owner.lastMessageBytes).toBe(7);
+});
+
+test('one message for many is handed to the port that shares it, until closing has begun', () => {
+  const { owner, port } = connect();
+  const message = new SharedMessage(Buffer.from('for all'), false);
+  const shared: SharedMessage[] = [];
+  port.sendShared = (given) => {
+    shared.push(given);
+    return true;
+  };
+  const tally = new BroadcastTally(2);
+  expect(owner.submitShared(message, tally)).toBe(true);
+  expect(shared).toEqual([message]);
+  void owner.terminate();
+  expect(owner.submitShared(message, tally)).toBe(false);
+  expect(shared).toHaveLength(1);
 });

@@ -46,6 +46,8 @@ export class FakePort implements SocketPort {
   resets = false;
   /** What a port that reports several messages in one says; this one reports each. */
   batch: number | undefined;
+  /** What a port that shares frames among sockets does; this one does not. */
+  sendShared: SocketPort['sendShared'];
   /** What the port was told, in order, for tests about what an owner does. */
   readonly calls: string[] = [];
 
