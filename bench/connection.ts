@@ -11,7 +11,7 @@ import { LifecycleHub } from '../src/runtime/lifecycle.hub.js';
 import { DEFAULT_POLICY, type ConnectionPolicyValues } from '../src/runtime/connection.policy.js';
 import { Owner } from '../src/runtime/owner.js';
 import { createRuntime } from '../src/runtime/runtime.js';
-import type { SocketPort } from '../src/runtime/socket.port.js';
+import { NullPort } from './null.port.js';
 
 declare const gc: () => void;
 
@@ -20,35 +20,6 @@ const MESSAGES = 200_000;
 const ROUNDS = 9;
 const PAYLOAD = 'x'.repeat(64);
 const FRAME = Buffer.from(PAYLOAD);
-
-/** Takes everything at once, and says so in the same turn. */
-class NullPort implements SocketPort {
-  readonly connecting = false;
-  readonly writable = true;
-  readonly blocked = false;
-  readonly bufferedAmount = 0;
-  readonly paused = false;
-  lastPing: Buffer | undefined;
-
-  send(_data: unknown, _options: unknown, written: () => void): void {
-    written();
-  }
-
-  ping(payload: Buffer): void {
-    this.lastPing = payload;
-  }
-
-  probe(): void {}
-  close(): void {}
-  end(): void {}
-  destroy(): void {}
-  pause(): void {}
-  resume(): void {}
-
-  progressMark(): number {
-    return 0;
-  }
-}
 
 let ids = 0;
 const runtime = createRuntime({ observer: new LifecycleHub(), nextId: () => String(++ids) });

@@ -7,9 +7,9 @@
  */
 import { DEFAULT_POLICY } from '../src/runtime/connection.policy.js';
 import { Owner } from '../src/runtime/owner.js';
-import type { SocketPort } from '../src/runtime/socket.port.js';
 import { createEngine } from '../src/nest/safe-close.engine.js';
 import { SafeCloseService } from '../src/nest/safe-close.service.js';
+import { LatePort, takeAll } from './null.port.js';
 
 declare const gc: () => void;
 
@@ -18,37 +18,6 @@ const ROOMS_EACH = 10;
 const ROOMS = 1_000;
 const WARM_UP = 5;
 const ROUNDS = 21;
-
-/** The kernel takes a message after the call that hands it over, never within it. */
-const onWay: (() => void)[] = [];
-
-function takeAll(): void {
-  for (const written of onWay.splice(0)) written();
-}
-
-class NullPort implements SocketPort {
-  readonly connecting = false;
-  readonly writable = true;
-  readonly blocked = false;
-  readonly bufferedAmount = 0;
-  readonly paused = false;
-
-  send(_data: unknown, _options: unknown, written: () => void): void {
-    onWay.push(written);
-  }
-
-  ping(): void {}
-  probe(): void {}
-  close(): void {}
-  end(): void {}
-  destroy(): void {}
-  pause(): void {}
-  resume(): void {}
-
-  progressMark(): number {
-    return 0;
-  }
-}
 
 function heap(): number {
   for (let round = 0; round < 4; round++) gc();
@@ -68,7 +37,7 @@ const engine = createEngine({});
 const service = new SafeCloseService(engine);
 const owners = Array.from(
   { length: CONNECTIONS },
-  () => new Owner(engine.runtime, new NullPort(), { ...DEFAULT_POLICY, heartbeat: false }),
+  () => new Owner(engine.runtime, new LatePort(), { ...DEFAULT_POLICY, heartbeat: false }),
 );
 
 const before = heap();
