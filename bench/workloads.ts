@@ -20,7 +20,7 @@ interface Connecting {
   readonly atOnce?: number;
 }
 
-async function connectAll(
+export async function connectAll(
   server: BenchServer,
   count: number,
   { deflate = false, atOnce = 100 }: Connecting = {},
@@ -52,7 +52,7 @@ async function withPeers<T>(
 }
 
 /** Settles once every peer has received so many messages more. */
-function receive(peers: BenchPeer[], messages: number): Promise<void> {
+export function receive(peers: BenchPeer[], messages: number): Promise<void> {
   return new Promise((resolve) => {
     let waiting = peers.length;
     for (const peer of peers) {
@@ -64,6 +64,11 @@ function receive(peers: BenchPeer[], messages: number): Promise<void> {
       };
     }
   });
+}
+
+/** Settles once all have ended. */
+export async function allEnded(peers: BenchPeer[]): Promise<void> {
+  await Promise.all(peers.map((peer) => new Promise<void>((resolve) => (peer.onEnd = resolve))));
 }
 
 /** Messages for each second of the server's processor time; more is better. */
@@ -305,9 +310,7 @@ function life(connections: number): Workload {
       const cpu = (await server.cpuSeconds()) - before;
       const full = await server.ask<NodeJS.MemoryUsage>({ do: 'memory' }, 'memory');
       const began = performance.now();
-      const ended = Promise.all(
-        peers.map((peer) => new Promise<void>((resolve) => (peer.onEnd = resolve))),
-      );
+      const ended = allEnded(peers);
       server.tell({ do: 'close', code: 1001 });
       await ended;
       const ms = performance.now() - began;
