@@ -66,14 +66,15 @@ function print(all: readonly Growth[], { where, counts, rounds }: Series): void 
   console.log(row('connections', head));
   for (const figure of new Set(all.map((growth) => growth.figure))) {
     const cells = all.filter((growth) => growth.figure === figure);
-    const texts = cells.map(({ value, ratio }) => `${text(value)} (${text(ratio)} ×)`);
+    const texts = cells.map(textOf);
     console.log(row(figure, texts));
   }
 }
 
-function text(value: number): string {
+function textOf({ value, ratio }: Growth): string {
   if (Number.isNaN(value)) return '–';
-  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+  const text = value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+  return `${text} (${ratio.toFixed(2)} ×)`;
 }
 
 async function main(): Promise<void> {
