@@ -2,7 +2,7 @@
 const NONE = -1;
 
 /** Before any tick. */
-const NEVER = -(2 ** 30);
+const NEVER = Number.NEGATIVE_INFINITY;
 
 /** Room for so many at first; then for twice as many, each time it runs out. */
 const INITIAL_ROOM = 16;
@@ -26,8 +26,9 @@ export class Visits<T> {
   #slot = new Int32Array(INITIAL_ROOM);
   #before = new Int32Array(INITIAL_ROOM);
   #behind = new Int32Array(INITIAL_ROOM);
-  #pingedAt = new Int32Array(INITIAL_ROOM);
-  #unansweredSince = new Int32Array(INITIAL_ROOM);
+  // A tick of a millisecond would run out of 32 bits in 25 days.
+  #pingedAt = new Float64Array(INITIAL_ROOM);
+  #unansweredSince = new Float64Array(INITIAL_ROOM);
   #seenAt = new Float64Array(INITIAL_ROOM);
   #mark = new Float64Array(INITIAL_ROOM);
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { HeartbeatPolicy } from '../../src/runtime/connection.policy.js';
 import { Heartbeat, type Pulse } from '../../src/runtime/heartbeat.js';
 import { ManualClock } from '../support/fakes/manual.clock.js';
 
@@ -245,6 +246,55 @@ describe('a process that was blocked', () => {
     for (let count = 0; count < 100; count++) clock.stall(100);
     expect(peer.pings.length).toBeGreaterThanOrEqual(9);
     expect(peer.lostAt).toBeUndefined();
+  });
+});
+
+describe('a crowd', () => {
+  const crowd = (clock: ManualClock, heartbeat: Heartbeat, policy: HeartbeatPolicy): Peer[] => {
+    const peers = Array.from({ length: 3_000 }, () => new Peer(clock));
+    for (const peer of peers) heartbeat.add(peer, policy);
+    return peers;
+  };
+
+  /** How many were given up in each turn, all turns of one moment apart. */
+  function lostByTurn(clock: ManualClock, peers: Peer[], ms: number): number[] {
+    const lost: number[] = [];
+    let before = 0;
+    const setTimer = clock.setTimer.bind(clock);
+    clock.setTimer = (wait, callback) =>
+      setTimer(wait, () => {
+        callback();
+        const now = peers.filter(({ lostAt }) => lostAt !== undefined).length;
+        lost.push(now - before);
+        before = now;
+      });
+    // So that the timer that is set already is one of those.
+    clock.advance(20);
+    clock.advance(ms - 20);
+    return lost;
+  }
+
+  test('that falls silent at once is given up in parts, and none of it too late', () => {
+    const { clock, heartbeat } = setUp();
+    const peers = crowd(clock, heartbeat, POLICY);
+    for (const peer of peers) peer.answers = false;
+    const lost = lostByTurn(clock, peers, 2_000);
+    expect(lost.reduce((sum, part) => sum + part, 0)).toBe(3_000);
+    expect(Math.max(...lost)).toBeLessThanOrEqual(256);
+    const wanted = 1_000 + 600 + 12;
+    for (const { lostAt, pings } of peers) expect(lostAt! - pings[0]!).toBeLessThan(wanted);
+    expect(heartbeat.size).toBe(0);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test('stays where it answers, though the process falls behind', () => {
+    const { clock, heartbeat } = setUp(() => 0.999);
+    const peers = crowd(clock, heartbeat, POLICY);
+    for (let turn = 0; turn < 100; turn++) clock.stall(140);
+    for (const { lostAt, pings } of peers) {
+      expect(lostAt).toBeUndefined();
+      expect(pings.length).toBeGreaterThan(12);
+    }
   });
 });
 
