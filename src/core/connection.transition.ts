@@ -1,6 +1,6 @@
 import { ABNORMAL_CLOSURE, NO_STATUS_RECEIVED } from './close-code.js';
 import { decidingRequest, type CloseFrame } from './close-request.js';
-import { OPEN, type ConnectionContext, type Initiator } from './connection.context.js';
+import { OPEN, type ConnectionContext } from './connection.context.js';
 import type { Effect } from './connection.effects.js';
 import type { ConnectionEvent, EventType } from './connection.events.js';
 import type { Phase } from './connection.phases.js';
@@ -15,6 +15,12 @@ export interface Step {
 export type Transition = (context: ConnectionContext, event: ConnectionEvent) => Step;
 
 const NOTHING: readonly never[] = [];
+
+const INITIATORS = {
+  'initiator:server': 'server',
+  'initiator:peer': 'peer',
+  'initiator:network': 'network',
+} as const;
 
 type Decide = typeof decidingRequest;
 
@@ -56,7 +62,7 @@ function take(draft: Draft, note: Note, event: ConnectionEvent, decide: Decide):
   switch (note) {
     case 'request': {
       const { request } = event as Extract<ConnectionEvent, { request: unknown }>;
-      draft.requests = [...draft.requests, request];
+      draft.requests = draft.requests.concat(request);
       const finish = event.type === 'closeRequested' && request.handlers === 'finish';
       if (!finish) draft.handlers = 'abort';
       break;
@@ -78,7 +84,7 @@ function take(draft: Draft, note: Note, event: ConnectionEvent, decide: Decide):
       draft.destroyed = note;
       break;
     default:
-      draft.initiator = note.slice('initiator:'.length) as Initiator;
+      draft.initiator = INITIATORS[note];
   }
 }
 
@@ -97,10 +103,13 @@ export function transitionOf(
     }
   }
   return (context, event) => {
-    const row = rows
-      .get(context.phase)
-      ?.get(event.type)
-      ?.find(({ when }) => when === undefined || guards[when](context, event));
+    let row: Row | undefined;
+    for (const candidate of rows.get(context.phase)?.get(event.type) ?? NOTHING) {
+      const { when } = candidate;
+      if (when !== undefined && !guards[when](context, event)) continue;
+      row = candidate;
+      break;
+    }
     if (!row) throw new IllegalEventError(context.phase, event.type);
     const { to, notes = NOTHING, effects = NOTHING } = row;
     if (to === 'open') return { context: OPEN, effects };

@@ -6,6 +6,7 @@ import {
   type VerifyClientCallbackAsync,
   type WebSocket,
 } from 'ws';
+import { ownerOf } from '../ws/ownership.js';
 import { PendingUpgrade } from './pending-upgrade.js';
 import type { UpgradeGate } from './upgrade-gate.js';
 
@@ -29,7 +30,16 @@ export class GatedServer extends WebSocketServer {
     head: Buffer,
     accepted: Accepted,
   ): void {
-    const pass = (): void => super.handleUpgrade(request, socket, head, accepted);
+    const pass = (): void => {
+      super.handleUpgrade(request, socket, head, (client) => {
+        try {
+          accepted(client, request);
+        } finally {
+          // Also where a listener of the app has thrown before those that follow it.
+          ownerOf(client)?.sealReadiness();
+        }
+      });
+    };
     this.#gate.enter(new PendingUpgrade(request, socket, this.#patience, pass));
   }
 }

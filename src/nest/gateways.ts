@@ -102,10 +102,14 @@ export class Gateways {
           'handleConnection' in type.prototype && !wrapper.isDependencyTreeStatic(),
       )
       .map(({ type }) => type);
-    const instances = (): object[] =>
-      gateways
-        .filter(({ wrapper }) => wrapper.isDependencyTreeStatic())
-        .flatMap(({ wrapper }) => wrapper.instance ?? []);
+    const lasting = gateways.filter(({ wrapper }) => wrapper.isDependencyTreeStatic());
+    let made: readonly object[] = [];
+    const instances = (): readonly object[] => {
+      // Asked for each connection.
+      if (made.length < lasting.length)
+        made = lasting.flatMap(({ wrapper }) => wrapper.instance ?? []);
+      return made;
+    };
     const declared = gateways
       .map(({ type }) => traitsByMessage(type, policy.handlers.order))
       .filter(({ size }) => size > 0);

@@ -94,7 +94,9 @@ export function clientAddress(trust: Trust): (request: IncomingMessage) => strin
   const isTrusted = trusting(trust);
   return ({ socket, headers }) => {
     const peer = plain(socket.remoteAddress ?? '');
-    const forwarded = [headers['x-forwarded-for'] ?? []].flat().join(',');
+    const header = headers['x-forwarded-for'];
+    if (trust === false || header === undefined) return peer;
+    const forwarded = [header].flat().join(',');
     const hops = forwarded
       .split(',')
       .map((hop) => plain(hop.trim()))

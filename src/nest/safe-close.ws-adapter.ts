@@ -226,5 +226,7 @@ function watched(client: WebSocket, handlers: MessageMappingProperties[]): typeo
  * upgrade request, headers included. What serialises to nothing can't get out (G6).
  */
 function hideFromJson(request: IncomingMessage): void {
-  Object.defineProperty(request, 'toJSON', { value: () => undefined, configurable: true });
+  Object.defineProperty(request, 'toJSON', HIDDEN);
 }
+
+const HIDDEN: PropertyDescriptor = { value: () => undefined, configurable: true };

@@ -36,7 +36,11 @@ export class UpgradeRouter {
   };
 }
 
+/** A path that is the same to a parser, as nearly all are; a second slash would begin a host. */
+const PLAIN_PATH = /^\/(?!\/)[\w\-/]*$/;
+
 function pathOf(url: string | undefined): string | undefined {
+  if (url !== undefined && PLAIN_PATH.test(url)) return url;
   try {
     return new URL(url ?? '', 'ws://localhost').pathname;
   } catch {

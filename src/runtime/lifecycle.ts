@@ -22,13 +22,12 @@ const CLOSE_SHARE = 0.25;
 /** Of most events nothing comes while they are handled. */
 const NO_EVENTS: ConnectionEvent[] = [];
 
-/** By when a close must have come how far; a connection that nobody closes has none. */
+/** By when a close must have come how far, where somebody asks for less than the policy gives. */
 interface CloseBounds {
   settleTimeout: number;
   flushTimeout: number;
   handshakeTimeout: number;
-  /** When the cap fires, and the moment by which everything must have ended. */
-  capAt: number;
+  /** The moment by which everything must have ended. */
   endAt: number;
 }
 
@@ -100,9 +99,12 @@ export abstract class Lifecycle implements PhaseTimerHost {
 
   protected awaitReady(): void {
     // A subscriber that was told of the connection may have closed it.
-    if (this.context !== OPEN) return;
-    this.context = CONNECTING;
-    this.#startTimer();
+    if (this.context === OPEN) this.context = CONNECTING;
+  }
+
+  /** From now on it waits for no longer than it may: most are ready in the turn in which they came. */
+  protected boundReadiness(): void {
+    if (this.context === CONNECTING && !this.#timer) this.#startTimer();
   }
 
   /** The reader has taken something: the timer of the phase counts from now. */
@@ -118,7 +120,7 @@ export abstract class Lifecycle implements PhaseTimerHost {
     if (isBudget(handshakeTimeout)) {
       this.#bound.handshakeTimeout = Math.min(this.#bound.handshakeTimeout, handshakeTimeout);
     }
-    this.#timer?.arm();
+    if (this.#bounds) this.#timer?.arm();
   }
 
   /**
@@ -135,13 +137,13 @@ export abstract class Lifecycle implements PhaseTimerHost {
     bound.flushTimeout = Math.min(bound.flushTimeout, left);
     bound.handshakeTimeout = Math.min(bound.handshakeTimeout, left);
     this.#timer?.arm();
-    this.#timer?.cap(Math.min(bound.capAt, at));
+    this.#timer?.cap(at);
   }
 
   /** Milliseconds until the moment of `endBy`; infinite without one. */
   protected get timeLeft(): number {
-    const endAt = this.#bounds?.endAt ?? Number.POSITIVE_INFINITY;
-    return Math.max(0, endAt - this.clock.monotonic());
+    if (!this.#bounds) return Number.POSITIVE_INFINITY;
+    return Math.max(0, this.#bounds.endAt - this.clock.monotonic());
   }
 
   get #bound(): CloseBounds {
@@ -149,7 +151,6 @@ export abstract class Lifecycle implements PhaseTimerHost {
       settleTimeout: this.policy.handlers.settleTimeout,
       flushTimeout: this.policy.close.flushTimeout,
       handshakeTimeout: this.policy.close.handshakeTimeout,
-      capAt: Number.POSITIVE_INFINITY,
       endAt: Number.POSITIVE_INFINITY,
     });
   }
@@ -177,21 +178,12 @@ export abstract class Lifecycle implements PhaseTimerHost {
   #startTimer(): void {
     const { timer, capped } = PHASE_FACTS[this.context.phase];
     if (timer || capped) {
-      const capAt = capped ? this.#capAt() : undefined;
-      (this.#timer ??= new PhaseTimer(this.clock, this)).start(timer, capAt);
+      const cap = capped ? Math.min(this.policy.close.maxTimeout, this.timeLeft) : undefined;
+      (this.#timer ??= new PhaseTimer(this.clock, this)).start(timer, cap);
     } else {
       this.#timer?.stop();
       this.#timer = undefined;
     }
-  }
-
-  /** Counted from the first phase that it bounds. */
-  #capAt(): number {
-    const bound = this.#bound;
-    if (bound.capAt === Number.POSITIVE_INFINITY) {
-      bound.capAt = this.clock.monotonic() + this.policy.close.maxTimeout;
-    }
-    return Math.min(bound.capAt, bound.endAt);
   }
 
   onCap(): void {
@@ -211,11 +203,11 @@ export abstract class Lifecycle implements PhaseTimerHost {
       case 'ready':
         return this.policy.connect.timeout;
       case 'settle':
-        return this.#bound.settleTimeout;
+        return (this.#bounds ?? this.policy.handlers).settleTimeout;
       case 'flush':
-        return this.#bound.flushTimeout;
+        return (this.#bounds ?? this.policy.close).flushTimeout;
       case 'handshake':
-        return this.#bound.handshakeTimeout;
+        return (this.#bounds ?? this.policy.close).handshakeTimeout;
     }
   }
 }

@@ -441,7 +441,10 @@ export class Owner
 
   // Readiness.
 
-  /** Holds messages back until every hook expected or begun before `sealReadiness` has settled. */
+  /**
+   * Holds messages back until every hook expected or begun before `sealReadiness` has settled; that
+   * must follow in the same turn, as only then the time begins that they may take.
+   */
   awaitReadiness(): void {
     if (this.policy.connect.waitFor === 'handleConnection') this.awaitReady();
   }
@@ -462,8 +465,10 @@ export class Owner
   }
 
   sealReadiness(): void {
-    this.#awaited.seal();
+    if (!this.#readiness) return;
+    this.#readiness.seal();
     this.#becomeReady();
+    this.boundReadiness();
   }
 
   /** Done once, between the last hook and the first message; must neither throw nor reject. */

@@ -46,14 +46,16 @@ export class PhaseTimer {
    * Enters a phase.
    *
    * @param name - what bounds it; `undefined`: only the cap does
-   * @param capAt - by when all must have ended, by the monotonic clock
+   * @param cap - milliseconds in which it and all capped phases directly before it must have ended
    */
-  start(name: TimerName | undefined, capAt = NEVER): void {
+  start(name: TimerName | undefined, cap = NEVER): void {
+    const now = this.clock.monotonic();
     this.#name = name;
-    this.#capAt = capAt;
-    this.progressed();
-    this.#mark = this.host.progressMark();
-    this.arm();
+    this.#capAt = cap === NEVER ? NEVER : Math.min(this.#capAt, now + cap);
+    this.#progressAt = now;
+    this.#checkedAt = now;
+    if (isWatched(name)) this.#mark = this.host.progressMark();
+    this.arm(now);
   }
 
   stop(): void {
@@ -68,19 +70,18 @@ export class PhaseTimer {
     this.#checkedAt = this.#progressAt;
   }
 
-  /** The phases together must have ended by then; without one, nothing changes. */
+  /** Capped phases must have ended by then, if they have not to before. */
   cap(at: number): void {
     if (this.#capAt === NEVER) return;
-    this.#capAt = at;
+    this.#capAt = Math.min(this.#capAt, at);
     this.arm();
   }
 
   /** Takes a timeout that has changed into account. */
-  arm(): void {
+  arm(now = this.clock.monotonic()): void {
     const at = Math.min(this.#capAt, this.#nextLook());
     if (at === NEVER || (this.#timer && this.#firesAt <= at)) return;
     this.#timer?.cancel();
-    const now = this.clock.monotonic();
     const wait = Math.max(0, at - now);
     this.#firesAt = now + wait;
     this.#timer = this.clock.setTimer(wait, () => this.#fired());
@@ -110,7 +111,7 @@ export class PhaseTimer {
     if (isWatched(name)) this.#look(name!, now);
     this.#checkedAt = now;
     if (name && now - this.#progressAt >= this.host.timeoutOf(name)) this.host.onTimer(name);
-    else this.arm();
+    else this.arm(now);
   }
 
   #look(name: TimerName, now: number): void {

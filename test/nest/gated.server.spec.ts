@@ -1,5 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
-import type { IncomingMessage } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { WebSocket } from 'ws';
+import { GatedServer } from '../../src/nest/gated.server.js';
+import { UpgradeGate } from '../../src/nest/upgrade-gate.js';
+import { systemClock } from '../../src/runtime/clock.js';
+import { DEFAULT_POLICY } from '../../src/runtime/connection.policy.js';
+import { LifecycleHub } from '../../src/runtime/lifecycle.hub.js';
+import type { Owner } from '../../src/runtime/owner.js';
+import { createRuntime } from '../../src/runtime/runtime.js';
+import { own, ownedWebSocketClass } from '../../src/ws/owned-websocket.js';
+import { afterTest } from '../support/cleanup.js';
 import { Tally } from '../support/waiting.js';
 import { knock, serve, SHARED, statusOf } from './upgrades.js';
 
@@ -36,4 +48,45 @@ describe('verifyClient of ws', () => {
     expect(served.service.report().connections.opened).toBe(0);
     expect(served.service.report().races['upgrade-refused']).toBe(1);
   });
+});
+
+test('a listener that throws leaves no connection behind that waits for ever to be ready', async () => {
+  const runtime = createRuntime({ observer: new LifecycleHub(), nextId: () => 'id' });
+  const gate = new UpgradeGate({
+    clock: systemClock,
+    retryAfter: 1_000,
+    authorize: undefined,
+    allowedOrigins: undefined,
+    tell: () => {},
+  });
+  gate.release();
+  const server = new GatedServer(
+    { noServer: true, WebSocket: ownedWebSocketClass(WebSocket) },
+    gate,
+    1_000,
+  );
+  const failure = new Error('of a listener of the app');
+  const thrown: unknown[] = [];
+  let owner: Owner | undefined;
+  const http = createServer().on('upgrade', (request, socket, head) => {
+    try {
+      server.handleUpgrade(request, socket, head, (client) => {
+        owner = own(client, request, runtime, DEFAULT_POLICY);
+        owner.awaitReadiness();
+        throw failure;
+      });
+    } catch (error) {
+      thrown.push(error);
+    }
+  });
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  const client = new WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}`);
+  afterTest(() => {
+    client.terminate();
+    http.close();
+  });
+  await once(client, 'open');
+  expect(thrown).toEqual([failure]);
+  expect(owner!.state).toBe('open');
 });

@@ -249,31 +249,31 @@ describe('a process that was blocked', () => {
   });
 });
 
+function crowd(clock: ManualClock, heartbeat: Heartbeat, policy: HeartbeatPolicy): Peer[] {
+  const peers = Array.from({ length: 3_000 }, () => new Peer(clock));
+  for (const peer of peers) heartbeat.add(peer, policy);
+  return peers;
+}
+
+/** How many were given up in each turn, all turns of one moment apart. */
+function lostByTurn(clock: ManualClock, peers: Peer[], ms: number): number[] {
+  const lost: number[] = [];
+  let before = 0;
+  const setTimer = clock.setTimer.bind(clock);
+  clock.setTimer = (wait, callback) =>
+    setTimer(wait, () => {
+      callback();
+      const now = peers.filter(({ lostAt }) => lostAt !== undefined).length;
+      lost.push(now - before);
+      before = now;
+    });
+  // So that the timer that is set already is one of those.
+  clock.advance(20);
+  clock.advance(ms - 20);
+  return lost;
+}
+
 describe('a crowd', () => {
-  const crowd = (clock: ManualClock, heartbeat: Heartbeat, policy: HeartbeatPolicy): Peer[] => {
-    const peers = Array.from({ length: 3_000 }, () => new Peer(clock));
-    for (const peer of peers) heartbeat.add(peer, policy);
-    return peers;
-  };
-
-  /** How many were given up in each turn, all turns of one moment apart. */
-  function lostByTurn(clock: ManualClock, peers: Peer[], ms: number): number[] {
-    const lost: number[] = [];
-    let before = 0;
-    const setTimer = clock.setTimer.bind(clock);
-    clock.setTimer = (wait, callback) =>
-      setTimer(wait, () => {
-        callback();
-        const now = peers.filter(({ lostAt }) => lostAt !== undefined).length;
-        lost.push(now - before);
-        before = now;
-      });
-    // So that the timer that is set already is one of those.
-    clock.advance(20);
-    clock.advance(ms - 20);
-    return lost;
-  }
-
   test('that falls silent at once is given up in parts, and none of it too late', () => {
     const { clock, heartbeat } = setUp();
     const peers = crowd(clock, heartbeat, POLICY);

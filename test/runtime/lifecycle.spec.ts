@@ -54,6 +54,7 @@ class Probe extends Lifecycle {
 
   begin(): void {
     this.awaitReady();
+    this.boundReadiness();
   }
 
   get left(): number {

@@ -235,14 +235,14 @@ describe.each(UNWATCHED)('bytes that the kernel takes, in the phase %s', (name) 
   test('are not looked for', () => {
     timer.start(name);
     clock.advance(999);
-    expect(looks).toBe(1);
+    expect(looks).toBe(0);
   });
 });
 
 describe('the cap on all phases', () => {
   test('fires at its moment, whatever the phase and its progress', () => {
-    timer.start(undefined, since + 2_500);
-    timer.start('flush', since + 2_500);
+    timer.start(undefined, 2_500);
+    timer.start('flush', 2_500);
     for (let ms = 0; ms < 2_400; ms += 100) {
       clock.advance(100);
       timer.progressed();
@@ -258,11 +258,12 @@ describe('the cap on all phases', () => {
   test('may be drawn nearer, and goes with its phase', () => {
     timer.cap(since + 10);
     expect(clock.pendingTimers).toBe(0);
-    timer.start(undefined, since + 2_500);
+    timer.start(undefined, 2_500);
+    timer.cap(since + 3_000);
     timer.cap(since + 700);
     clock.advance(700);
     expect(capped).toEqual([700]);
-    timer.start('settle', since + 1_500);
+    timer.start('settle', 800);
     timer.start('settle');
     clock.advance(1_000);
     expect(capped).toEqual([700]);
@@ -270,7 +271,7 @@ describe('the cap on all phases', () => {
   });
 
   test('comes before a phase that is over at the same moment', () => {
-    timer.start('settle', since + 1_000);
+    timer.start('settle', 1_000);
     clock.advance(1_000);
     expect(capped).toEqual([1_000]);
     expect(expired).toEqual([]);
@@ -292,12 +293,12 @@ test('a phase that follows another in time sets no timer of its own', () => {
     onTimer: (name) => expired.push([name, clock.monotonic() - since]),
     onCap: () => capped.push(clock.monotonic() - since),
   });
-  one.start(undefined, since + 30_000);
-  one.start('flush', since + 30_000);
+  one.start(undefined, 30_000);
+  one.start('flush', 30_000);
   clock.advance(50);
-  one.start('handshake', since + 30_000);
+  one.start('handshake', 30_000);
   clock.advance(50);
-  one.start('handshake', since + 30_000);
+  one.start('handshake', 30_000);
   expect(set).toBe(1);
   clock.advance(999);
   expect(expired).toEqual([]);
