@@ -70,13 +70,15 @@ function candidatesOf(
   let candidates: Iterable<RegisteredConnection> = connections;
   if (room !== undefined) candidates = rooms.membersOf(room);
   else if (identity !== undefined) candidates = identities.membersOf(identity);
-  const spared = new Set([except ?? []].flat().map((client) => find(client)));
-  return Array.from(candidates).filter(
-    (connection) =>
-      !spared.has(connection) &&
-      (identity === undefined || connection.identity === identity) &&
-      (!liveOnly || connection.live),
-  );
+  const spared = except === undefined ? undefined : new Set([except].flat().map(find));
+  const named: RegisteredConnection[] = [];
+  // A loop, as a broadcast to all goes through thousands.
+  for (const connection of candidates) {
+    if (liveOnly && !connection.live) continue;
+    if (spared?.has(connection)) continue;
+    if (identity === undefined || connection.identity === identity) named.push(connection);
+  }
+  return named;
 }
 
 function isMet(

@@ -5,6 +5,7 @@ import type { BufferBudget } from './buffer-budget.js';
 import type { SendPolicy } from './connection.policy.js';
 import type { SendTotals } from './send-totals.js';
 import { ReadMarks } from './read-marks.js';
+import { SharedLane } from './shared-lane.js';
 import { SendQueue, type Queued } from './send-queue.js';
 import type { SendRequest, Settle } from './send-request.js';
 import type { MessageData, SharedMessage, SocketPort } from './socket.port.js';
@@ -46,7 +47,7 @@ class BroadcastWaiter implements Waiter {
   constructor(
     public sequence: number,
     private readonly batch: number | undefined,
-    private run: TallyRun,
+    public run: TallyRun,
   ) {}
 
   /** Whether one more of that batch may share it. */
@@ -54,9 +55,9 @@ class BroadcastWaiter implements Waiter {
     return batch !== undefined && this.batch === batch && this.run.length < LONGEST_RUN;
   }
 
-  add(sequence: number, tally: BroadcastTally): void {
+  extend(sequence: number, run: TallyRun): void {
     this.sequence = sequence;
-    this.run = tally.behind(this.run);
+    this.run = run;
   }
 
   settle(outcome: SendOutcome): void {
@@ -77,6 +78,9 @@ const CONFLATED: SendOutcome = Object.freeze({ status: 'dropped', cause: 'confla
  */
 const MARK_EVERY = 256 * 1024;
 const MARK_EVERY_WHEN_BEHIND = 64 * 1024;
+
+/** Bytes that may go by the lane of a connection before its limits are looked at again. */
+const LANE_ROOM = 16 * 1024;
 
 /** Pings without a pong past which no more are placed: by then the kernel's buffers are covered. */
 const MAX_MARKS = 64;
@@ -116,19 +120,20 @@ function asQueueable(data: MessageData): string | Buffer | Blob | undefined {
  * mark, so that one message may always be as large as it likes.
  */
 export class Outbox {
-  accepted = 0;
   refused = 0;
   dropped = 0;
   /** Whether the listener is told of progress. */
   watched = false;
 
   readonly #keepsAll: boolean;
+  #accepted = 0;
   #handed = 0;
   #confirmed = 0;
   #acknowledged = 0;
   #unmarkedBytes = 0;
   /** What of the module's budget is held here. */
   #charged = 0;
+  #lane: SharedLane | undefined;
   #queue: SendQueue | undefined;
   #waiting: WaitingSends | undefined;
   #unacknowledged: Unacknowledged | undefined;
@@ -153,6 +158,10 @@ export class Outbox {
     this.#keepsAll = policy.acknowledge || policy.onUnacknowledged !== undefined;
   }
 
+  get accepted(): number {
+    return this.#accepted + (this.#lane?.messages ?? 0);
+  }
+
   /** Messages that the kernel has taken; a pong can prove it before the write's callback does. */
   get written(): number {
     return Math.max(this.#confirmed, this.#acknowledged);
@@ -164,6 +173,7 @@ export class Outbox {
 
   /** Counted by callbacks alone, so that the last of them ends the flush, and only once. */
   get unwritten(): boolean {
+    this.#takeIn();
     return this.#handed > this.#confirmed || this.#queue?.first !== undefined;
   }
 
@@ -180,6 +190,7 @@ export class Outbox {
 
   /** @param patient - the sender can wait until there is room; it then has a `settle` if it cares */
   accept(data: MessageData, request?: SendRequest, settle?: Settle, patient = true): Acceptance {
+    this.#takeIn();
     const buffered = this.#buffered();
     if (this.#mayPass(buffered, data, request)) {
       if (!this.#pass(buffered, data, request)) return 'unsendable';
@@ -204,6 +215,7 @@ export class Outbox {
   acceptInBatch(data: MessageData): Promise<SendOutcome> | undefined {
     const { batch } = this.port;
     if (batch === undefined) return undefined;
+    this.#takeIn();
     const buffered = this.#buffered();
     if (!this.#mayPass(buffered, data, undefined)) return undefined;
     if (!this.#pass(buffered, data, undefined)) return undefined;
@@ -226,22 +238,54 @@ export class Outbox {
 
   /** As `acceptInBatch`, of one message for many; false: `accept` has to do it. */
   acceptShared(message: SharedMessage, tally: BroadcastTally): boolean {
+    this.#takeIn();
+    const idle = this.#handed === this.#confirmed;
     const buffered = this.#buffered();
     if (this.#keepsAll || !this.#mayPass(buffered, message.data, undefined)) return false;
     if (!this.port.sendShared?.(message, this.#onWritten)) return false;
     this.#handed++;
-    this.accepted++;
+    this.#accepted++;
     this.#unmarkedBytes += message.data.length;
     this.#charge(buffered + message.data.length);
     const waiter = this.#broadcasts;
     const { batch } = this.port;
-    if (waiter?.takes(batch)) waiter.add(this.#handed, tally);
+    if (waiter?.takes(batch)) waiter.extend(this.#handed, tally.behind(waiter.run));
     else {
       this.#broadcasts = new BroadcastWaiter(this.#handed, batch, tally.behind(undefined));
       this.#awaitWritten(this.#broadcasts);
     }
     this.#markWhereDue();
+    if (idle) this.#openLane(message.data.length);
     return true;
+  }
+
+  /** By which more may follow it in this tick, as nothing of ours is on its way to the reader. */
+  #openLane(bytes: number): void {
+    const { sharedSink, batch } = this.port;
+    const waiter = this.#broadcasts;
+    if (!sharedSink || batch === undefined || !waiter) return;
+    const room = Math.min(LANE_ROOM, this.policy.highWaterMark - bytes);
+    (this.#lane ??= new SharedLane(this.budget)).open(sharedSink, waiter.run, room);
+  }
+
+  /** What more broadcasts of this tick may go by; kept by who asks, as it stays the same. */
+  get lane(): SharedLane | undefined {
+    return this.#lane;
+  }
+
+  /** What came by the lane is counted before anything else is done. */
+  #takeIn(): void {
+    const lane = this.#lane;
+    if (!lane) return;
+    if (lane.messages === 0) {
+      lane.close();
+      return;
+    }
+    this.#accepted += lane.messages;
+    this.#handed += lane.messages;
+    this.#unmarkedBytes += lane.bytes;
+    this.#charged += lane.bytes;
+    this.#broadcasts!.extend(this.#handed, lane.takeIn());
   }
 
   #awaitWritten(waiter: Waiter): void {
@@ -258,6 +302,7 @@ export class Outbox {
 
   /** Settles once everything accepted so far was read by the peer's stack, or was given up. */
   whenAcknowledged(settle?: Settle): void {
+    this.#takeIn();
     const last = this.#queue?.last;
     if (last) {
       if (settle) (last.barriers ??= []).push(settle);
@@ -272,12 +317,14 @@ export class Outbox {
    * waits; with `false` where nothing is accepted any more.
    */
   whenRoom(callback: (room: boolean) => void): void {
+    this.#takeIn();
     if (this.#settled) callback(false);
     else if (this.hasRoom) callback(true);
     else (this.#roomWaiters ??= []).push(callback);
   }
 
   get hasRoom(): boolean {
+    this.#takeIn();
     return (
       !this.#queue?.first &&
       !this.#waiting?.first &&
@@ -291,6 +338,7 @@ export class Outbox {
    * accepted, as they fit into the limit, and nobody waits any more.
    */
   endPatience(): void {
+    this.#takeIn();
     this.#patient = false;
     for (let next = this.#waiting?.shift(); next; next = this.#waiting!.shift()) {
       this.#enqueueWaiting(next);
@@ -301,6 +349,7 @@ export class Outbox {
 
   /** Nothing is accepted any more: those who wait are told. */
   refuseWaiting(cause: RefusalCause): void {
+    this.#takeIn();
     this.#waiting?.refuseAll(cause);
     this.#recharge();
     this.#tellRoom(false);
@@ -308,6 +357,7 @@ export class Outbox {
 
   /** Writes the ping that goes directly before the close frame; returns its number. */
   markClose(): number {
+    this.#takeIn();
     const marks = (this.#marks ??= new ReadMarks());
     this.#part();
     this.port.ping(marks.place(this.#handed), true);
@@ -316,6 +366,7 @@ export class Outbox {
 
   /** Sends a ping, unless one is in flight; returns its number, `undefined` where one was. */
   ping(): number | undefined {
+    this.#takeIn();
     if (this.#marks?.pending) return undefined;
     this.#mark();
     return this.#marks!.latest;
@@ -323,6 +374,7 @@ export class Outbox {
 
   /** Takes a pong; returns the number of the ping it answers, `undefined` where not ours. */
   onPong(payload: Buffer): number | undefined {
+    this.#takeIn();
     const mark = this.#marks?.read(payload);
     if (!mark) return undefined;
     this.#acknowledge(mark.covers);
@@ -331,11 +383,13 @@ export class Outbox {
   }
 
   acknowledgeAll(): void {
+    this.#takeIn();
     this.#acknowledge(this.#handed);
   }
 
   /** Gives every open send its outcome; the connection has ended. */
   settle(cause: LossCause): void {
+    this.#takeIn();
     this.#settled = true;
     const queued = [...(this.#queue ?? [])];
     this.#queue = undefined;
@@ -355,6 +409,7 @@ export class Outbox {
 
   /** Takes out what is to be handed back to the app, before `settle`. */
   takeUnacknowledged(): UnacknowledgedMessage[] {
+    this.#takeIn();
     const left = this.#unacknowledged?.left() ?? [];
     for (const { data, request } of this.#queue ?? []) {
       if (!this.#keeps(request)) continue;
@@ -437,7 +492,7 @@ export class Outbox {
   }
 
   #enqueue(message: Queued): void {
-    this.accepted++;
+    this.#accepted++;
     this.#queue!.push(message);
   }
 
@@ -528,7 +583,7 @@ export class Outbox {
   #pass(buffered: number, data: MessageData, request: SendRequest | undefined): boolean {
     const before = this.#unmarkedBytes;
     if (!this.#handOver(data, request)) return false;
-    this.accepted++;
+    this.#accepted++;
     this.#charge(buffered + this.#unmarkedBytes - before);
     return true;
   }
@@ -579,6 +634,7 @@ export class Outbox {
   /** A write that failed belongs to a connection that is ending, and `settle` tells of it. */
   readonly #onWritten = (error?: Error | null, messages = 1): void => {
     if (error || this.#settled) return;
+    this.#takeIn();
     this.#confirmed += messages;
     this.#part();
     this.#settleWritten();

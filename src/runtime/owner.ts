@@ -40,6 +40,7 @@ import { invalidRooms, invalidRoomsText, Membership } from './rooms.js';
 import type { Runtime } from './runtime.js';
 import type { SendRequest, Settle } from './send-request.js';
 import { Sender, type SenderHost } from './sender.js';
+import type { SharedLane } from './shared-lane.js';
 import { Session, type SessionHost } from './session.js';
 import { departureOf, type SessionMember } from './sessions.js';
 import type {
@@ -101,6 +102,7 @@ export class Owner
   // Made when they are needed: most connections are idle most of the time.
   #calls: HandlerCalls | undefined;
   #sender: Sender | undefined;
+  #lane: SharedLane | undefined;
   #readiness: Readiness | undefined = new Readiness();
   #dispatcher: Dispatcher | undefined;
   #ending: Ending | undefined;
@@ -352,7 +354,10 @@ export class Owner
   }
 
   submitShared(message: SharedMessage, tally: BroadcastTally): boolean {
-    return this.refusal === undefined && this.outbox.acceptShared(message, tally);
+    if (this.#lane?.take(message, tally)) return true;
+    if (this.refusal !== undefined || !this.outbox.acceptShared(message, tally)) return false;
+    this.#lane = this.outbox.lane;
+    return true;
   }
 
   acknowledged(timeout?: number): Promise<boolean> {
@@ -842,6 +847,7 @@ export class Owner
 
   protected onClosing(): void {
     this.#end.since = this.clock.monotonic();
+    this.#lane?.close();
     if (this.#outbox) this.#hurry(this.#outbox);
     if (this.policy.heartbeat) this.runtime.heartbeat.remove(this, this.policy.heartbeat);
     this.#extras?.session?.onClosing();

@@ -17,6 +17,12 @@ export class SharedMessage {
   ) {}
 }
 
+/** Takes whole frames of messages for many, of which all of one tick are reported in one. */
+export interface SharedSink {
+  readonly tick: number;
+  addShared(frame: Buffer): void;
+}
+
 /** ws's options of `send()`, handed on untouched, and what we know of a message beside them. */
 export interface MessageOptions {
   readonly binary?: boolean | undefined;
@@ -61,6 +67,8 @@ export interface SocketPort {
         written: (error?: Error | null, messages?: number) => void,
       ) => boolean)
     | undefined;
+  /** Where more may go as the last of `sendShared` went, in this tick; absent: each has to ask. */
+  readonly sharedSink?: SharedSink | undefined;
   /** @param closes - `close` follows at once, and one system call may take both */
   ping(payload: Buffer, closes?: boolean): void;
   /** Writes what wants no answer, so that a peer which has gone answers it with a reset. */

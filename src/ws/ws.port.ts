@@ -7,6 +7,7 @@ import {
   SharedMessage,
   type MessageData,
   type MessageOptions,
+  type SharedSink,
   type SocketPort,
 } from '../runtime/socket.port.js';
 import type { BaseMembers } from './base-members.js';
@@ -145,6 +146,10 @@ export class WsPort implements SocketPort {
     if (!batch || this.#fragmented || message.data.length > LARGEST_FRAMED) return false;
     this.#written = written;
     return this.#addShared(batch, message.binary ? BINARY : TEXT, message.data, message);
+  }
+
+  get sharedSink(): SharedSink | undefined {
+    return this.#deflate || this.#fragmented ? undefined : (this.#batch ?? undefined);
   }
 
   #addShared(batch: FrameBatch, first: number, data: Uint8Array, shared: SharedMessage): boolean {

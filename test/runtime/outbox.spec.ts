@@ -1309,4 +1309,119 @@ describe('One message for many', () => {
     expect(pingsRead()).toBe(2);
     expect(tally.written).toBe(10);
   });
+
+  describe('behind another in the same tick', () => {
+    const tallies = (count: number): BroadcastTally[] =>
+      Array.from({ length: count }, () => new BroadcastTally(1));
+    /** What the port has taken and not reported. */
+    let taken: string[];
+    let report: () => void;
+
+    beforeEach(() => {
+      port.batch = 1;
+      taken = [];
+      let last: (error?: Error | null, messages?: number) => void = () => {};
+      let frames = 0;
+      const take = (text: string): void => {
+        taken.push(text);
+        frames++;
+      };
+      port.send = (data, _options, written) => {
+        last = written;
+        take(String(data));
+      };
+      port.sendShared = (shared, written) => {
+        last = written;
+        shared.frame = shared.data;
+        take(shared.data.toString());
+        return true;
+      };
+      port.sharedSink = { tick: 1, addShared: (frame) => take(`${frame.toString()} by the lane`) };
+      report = () => {
+        last(undefined, frames);
+        frames = 0;
+      };
+    });
+
+    test('may go by a lane, and counts as if it had not', () => {
+      const [first, second, third] = tallies(3) as [BroadcastTally, BroadcastTally, BroadcastTally];
+      expect(outbox.lane).toBeUndefined();
+      shared(first);
+      expect(outbox.lane!.take(message, second)).toBe(true);
+      expect(outbox.accepted).toBe(2);
+      expect(budget.used).toBe(2 * message.data.length);
+      expect(outbox.unwritten).toBe(true);
+      expect(outbox.lane!.take(message, third)).toBe(false);
+      shared(third);
+      expect(taken).toEqual(['for all', 'for all by the lane', 'for all']);
+      expect(outbox.totals).toMatchObject({ accepted: 3, written: 0 });
+      report();
+      expect(outbox.totals).toMatchObject({ accepted: 3, written: 3 });
+      expect([first, second, third].map(({ written }) => written)).toEqual([1, 1, 1]);
+      expect(budget.used).toBe(0);
+    });
+
+    test.each<[string, () => unknown]>([
+      ['is sent', () => outbox.accept('other')],
+      ['is sent in a batch', () => outbox.acceptInBatch('other')],
+      ['is to be acknowledged', () => outbox.whenAcknowledged()],
+      ['waits for room', () => outbox.whenRoom(() => {})],
+      ['asks for room', () => outbox.hasRoom],
+      ['pings', () => outbox.ping()],
+      ['closes', () => outbox.markClose()],
+      ['begins to close', () => outbox.endPatience()],
+      ['refuses', () => outbox.refuseWaiting('closing')],
+      ['is answered', () => outbox.onPong(Buffer.from('of the app'))],
+      ['is reported', () => report()],
+    ])('goes by none once something %s', (_what, act) => {
+      const [first, second, third] = tallies(3) as [BroadcastTally, BroadcastTally, BroadcastTally];
+      shared(first);
+      outbox.lane!.take(message, second);
+      act();
+      expect(outbox.lane!.take(message, third)).toBe(false);
+      expect(outbox.accepted).toBeGreaterThanOrEqual(2);
+      report();
+      expect([first.written, second.written, third.written]).toEqual([1, 1, 0]);
+    });
+
+    test('is proved read by a pong only where the ping came behind it', () => {
+      const [first, second, third] = tallies(3) as [BroadcastTally, BroadcastTally, BroadcastTally];
+      const pings: Buffer[] = [];
+      port.ping = (payload) => void pings.push(payload);
+      shared(first);
+      outbox.lane!.take(message, second);
+      outbox.ping();
+      shared(third);
+      outbox.onPong(pings[0]!);
+      expect([first.written, second.written, third.written]).toEqual([1, 1, 0]);
+      expect(outbox.totals).toMatchObject({ accepted: 3, acknowledged: 2 });
+    });
+
+    test('is lost with the others where the connection ends', () => {
+      const [first, second] = tallies(2) as [BroadcastTally, BroadcastTally];
+      shared(first);
+      outbox.lane!.take(message, second);
+      outbox.settle('terminated');
+      expect([first.lost, second.lost]).toEqual([1, 1]);
+      expect(outbox.totals).toMatchObject({ accepted: 2, lost: 2 });
+      expect(budget.used).toBe(0);
+    });
+
+    test('goes by none where a reader has not taken what came before, or a ping has parted them', () => {
+      const [first, second] = tallies(2) as [BroadcastTally, BroadcastTally];
+      outbox.accept('before');
+      shared(first);
+      expect(outbox.lane).toBeUndefined();
+      report();
+      outbox.whenAcknowledged();
+      shared(second);
+      expect(outbox.lane!.take(message, first)).toBe(true);
+    });
+
+    test('goes by none of a port that has none', () => {
+      port.sharedSink = undefined;
+      shared(new BroadcastTally(1));
+      expect(outbox.lane).toBeUndefined();
+    });
+  });
 });

@@ -2556,14 +2556,21 @@ test('one message for many is handed to the port that shares it, until closing h
   const { owner, port } = connect();
   const message = new SharedMessage(Buffer.from('for all'), false);
   const shared: SharedMessage[] = [];
+  let followed = 0;
+  port.batch = 1;
+  port.sharedSink = { tick: 1, addShared: () => followed++ };
   port.sendShared = (given) => {
+    given.frame = given.data;
     shared.push(given);
     return true;
   };
-  const tally = new BroadcastTally(2);
+  const tally = new BroadcastTally(3);
+  expect(owner.submitShared(message, tally)).toBe(true);
   expect(owner.submitShared(message, tally)).toBe(true);
   expect(shared).toEqual([message]);
+  expect(followed).toBe(1);
+  expect(owner.totals.accepted).toBe(2);
   void owner.terminate();
   expect(owner.submitShared(message, tally)).toBe(false);
-  expect(shared).toHaveLength(1);
+  expect(shared.length + followed).toBe(2);
 });

@@ -48,6 +48,7 @@ export class FakePort implements SocketPort {
   batch: number | undefined;
   /** What a port that shares frames among sockets does; this one does not. */
   sendShared: SocketPort['sendShared'];
+  sharedSink: SocketPort['sharedSink'];
   /** What the port was told, in order, for tests about what an owner does. */
   readonly calls: string[] = [];
 
