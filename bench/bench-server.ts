@@ -2,7 +2,7 @@ import { execFileSync, fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Protocol } from './peer.js';
-import type { Command, Stack } from './server.js';
+import type { Command, Handlers, Stack } from './server.js';
 
 const SERVER_CORE = 0;
 const GENERATOR_CORE = 1;
@@ -30,10 +30,10 @@ export class BenchServer {
     readonly startUpMs: number,
   ) {}
 
-  static async start(stack: Stack): Promise<BenchServer> {
+  static async start(stack: Stack, handlers: Handlers = 'all'): Promise<BenchServer> {
     const began = performance.now();
     const script = fileURLToPath(new URL('server.js', import.meta.url));
-    const child = fork(script, [stack], { execArgv: ['--expose-gc'] });
+    const child = fork(script, [stack, handlers], { execArgv: ['--expose-gc'] });
     pin(child.pid!, SERVER_CORE);
     const [{ port }] = (await once(child, 'message')) as [{ port: number }];
     return new BenchServer(stack, child, port, performance.now() - began);

@@ -57,7 +57,9 @@ async function measure(
   for (let round = workload.fresh ? 0 : -1; round < rounds; round++) {
     for (let turn = 0; turn < columns.length; turn++) {
       const column = columns[(turn + round + 1) % columns.length]!;
-      const server = workload.fresh ? await BenchServer.start(stackOf(column)) : servers[column];
+      const server = workload.fresh
+        ? await BenchServer.start(stackOf(column), 'two')
+        : servers[column];
       const measured = await workload.run(server, round === -1 ? scale * WARM_UP : scale);
       if (workload.fresh) await server.stop();
       if (round >= 0) for (const measurement of measured) collection.add(column, measurement);

@@ -29,6 +29,9 @@ import { WebSocketServer, type WebSocket } from 'ws';
  */
 export type Stack = 'raw' | 'stock' | 'safe' | 'socket.io';
 
+/** Of the gateway: all that are measured, or two. */
+export type Handlers = 'all' | 'two';
+
 /** What the bench asks of a server. */
 export type Command =
   | {
@@ -99,8 +102,11 @@ class Same implements PipeTransform {
   }
 }
 
-@WebSocketGateway({ perMessageDeflate: true })
-class BenchGateway {
+const GATEWAY = { perMessageDeflate: true };
+
+/** Two handlers, as what stock Nest keeps for a connection grows with their number. */
+@WebSocketGateway(GATEWAY)
+class SmallGateway {
   @Server() readonly server!: WebSocketServer | IoServer;
 
   @SubscribeMessage('echo')
@@ -112,7 +118,10 @@ class BenchGateway {
   sink(): void {
     countMessage();
   }
+}
 
+@WebSocketGateway(GATEWAY)
+class BenchGateway extends SmallGateway {
   @SubscribeMessage('async sink')
   async asyncSink(): Promise<void> {
     await Promise.resolve();
@@ -150,17 +159,17 @@ function broadcastBy(clients: Iterable<WebSocket>, event: string, data: string):
   for (const client of clients) client.send(frame);
 }
 
-async function startNest(stack: Stack): Promise<App> {
+async function startNest(stack: Stack, Gateway: Type<SmallGateway>): Promise<App> {
   @Module({
     imports: stack === 'safe' ? [SafeCloseModule.forRoot()] : [],
-    providers: [BenchGateway],
+    providers: [Gateway],
   })
   class BenchModule {}
   const app = await NestFactory.create(BenchModule as Type, { logger: false });
   app.useWebSocketAdapter(stack === 'socket.io' ? new IoAdapter(app) : new WsAdapter(app));
   await app.listen(0, '127.0.0.1');
   const { port } = app.getHttpServer().address() as AddressInfo;
-  const { server } = app.get(BenchGateway);
+  const { server } = app.get(Gateway);
   if (!('clients' in server)) {
     const { sockets } = server.sockets;
     return {
@@ -246,8 +255,9 @@ function memory(): NodeJS.MemoryUsage {
   return process.memoryUsage();
 }
 
-async function main(stack: Stack): Promise<void> {
-  const app = stack === 'raw' ? await startRaw() : await startNest(stack);
+async function main(stack: Stack, handlers: Handlers): Promise<void> {
+  const Gateway = handlers === 'two' ? SmallGateway : BenchGateway;
+  const app = stack === 'raw' ? await startRaw() : await startNest(stack, Gateway);
   process.on('message', (command: Command) => {
     if (command.do === 'push') push(app, command);
     else if (command.do === 'broadcast') broadcast(app, command);
@@ -263,4 +273,4 @@ async function main(stack: Stack): Promise<void> {
   process.send!({ port: app.port });
 }
 
-void main(process.argv[2] as Stack);
+void main(process.argv[2] as Stack, process.argv[3] as Handlers);

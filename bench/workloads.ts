@@ -292,7 +292,23 @@ function latency(): Workload {
   };
 }
 
-/** A server from its start to the end of its connections. */
+/** Closes all with 1001; how long that took, in ms, and how many saw it. */
+async function storm(
+  server: BenchServer,
+  peers: BenchPeer[],
+): Promise<{ ms: number; clean: number }> {
+  const began = performance.now();
+  const ended = allEnded(peers);
+  server.tell({ do: 'close', code: 1001 });
+  await ended;
+  const ms = performance.now() - began;
+  return { ms, clean: peers.filter(({ closeCode }) => closeCode === 1001).length };
+}
+
+/**
+ * A server from its start to the end of its connections, twice: one that is drained has closed
+ * thousands before, and the code that closes the first ones is not compiled yet.
+ */
 function life(connections: number): Workload {
   const many = connections.toLocaleString('en');
   return {
@@ -309,20 +325,17 @@ function life(connections: number): Workload {
       const peers = await connectAll(server, count);
       const cpu = (await server.cpuSeconds()) - before;
       const full = await server.ask<NodeJS.MemoryUsage>({ do: 'memory' }, 'memory');
-      const began = performance.now();
-      const ended = allEnded(peers);
-      server.tell({ do: 'close', code: 1001 });
-      await ended;
-      const ms = performance.now() - began;
-      const clean = peers.filter(({ closeCode }) => closeCode === 1001).length;
+      const first = await storm(server, peers);
+      const second = await storm(server, await connectAll(server, count));
       const bytes = (key: 'rss' | 'heapUsed'): number => (full[key] - empty[key]) / count;
       return [
         { name: 'start-up', value: server.startUpMs, unit: 'ms', less: true },
         { name: 'connections', value: count / cpu, unit: 'a second of server CPU' },
         { name: `memory of one of ${many}, RSS`, value: bytes('rss'), unit: 'B', less: true },
         { name: `memory of one of ${many}, heap`, value: bytes('heapUsed'), unit: 'B', less: true },
-        { name: `close storm of ${many}`, value: ms, unit: 'ms', less: true },
-        { name: `close storm of ${many}, clean`, value: (100 * clean) / count, unit: '%' },
+        { name: `first close storm of ${many}`, value: first.ms, unit: 'ms', less: true },
+        { name: `close storm of ${many}`, value: second.ms, unit: 'ms', less: true },
+        { name: `close storm of ${many}, clean`, value: (100 * second.clean) / count, unit: '%' },
       ];
     },
   };
