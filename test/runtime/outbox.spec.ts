@@ -1219,6 +1219,12 @@ describe('Messages that the port reports in one', () => {
   });
 });
 
+function talliesOf(count: number): BroadcastTally[] {
+  return Array.from({ length: count }, () => new BroadcastTally(1));
+}
+
+const NOT_WRITTEN = (): void => {};
+
 describe('One message for many', () => {
   const message = new SharedMessage(Buffer.from('for all'), false);
   let shares: boolean;
@@ -1311,8 +1317,6 @@ describe('One message for many', () => {
   });
 
   describe('behind another in the same tick', () => {
-    const tallies = (count: number): BroadcastTally[] =>
-      Array.from({ length: count }, () => new BroadcastTally(1));
     /** What the port has taken and not reported. */
     let taken: string[];
     let report: () => void;
@@ -1320,7 +1324,7 @@ describe('One message for many', () => {
     beforeEach(() => {
       port.batch = 1;
       taken = [];
-      let last: (error?: Error | null, messages?: number) => void = () => {};
+      let last: (error?: Error | null, messages?: number) => void = NOT_WRITTEN;
       let frames = 0;
       const take = (text: string): void => {
         taken.push(text);
@@ -1330,10 +1334,10 @@ describe('One message for many', () => {
         last = written;
         take(String(data));
       };
-      port.sendShared = (shared, written) => {
+      port.sendShared = (given, written) => {
         last = written;
-        shared.frame = shared.data;
-        take(shared.data.toString());
+        given.frame = given.data;
+        take(given.data.toString());
         return true;
       };
       port.sharedSink = { tick: 1, addShared: (frame) => take(`${frame.toString()} by the lane`) };
@@ -1344,7 +1348,11 @@ describe('One message for many', () => {
     });
 
     test('may go by a lane, and counts as if it had not', () => {
-      const [first, second, third] = tallies(3) as [BroadcastTally, BroadcastTally, BroadcastTally];
+      const [first, second, third] = talliesOf(3) as [
+        BroadcastTally,
+        BroadcastTally,
+        BroadcastTally,
+      ];
       expect(outbox.lane).toBeUndefined();
       shared(first);
       expect(outbox.lane!.take(message, second)).toBe(true);
@@ -1374,7 +1382,11 @@ describe('One message for many', () => {
       ['is answered', () => outbox.onPong(Buffer.from('of the app'))],
       ['is reported', () => report()],
     ])('goes by none once something %s', (_what, act) => {
-      const [first, second, third] = tallies(3) as [BroadcastTally, BroadcastTally, BroadcastTally];
+      const [first, second, third] = talliesOf(3) as [
+        BroadcastTally,
+        BroadcastTally,
+        BroadcastTally,
+      ];
       shared(first);
       outbox.lane!.take(message, second);
       act();
@@ -1385,7 +1397,11 @@ describe('One message for many', () => {
     });
 
     test('is proved read by a pong only where the ping came behind it', () => {
-      const [first, second, third] = tallies(3) as [BroadcastTally, BroadcastTally, BroadcastTally];
+      const [first, second, third] = talliesOf(3) as [
+        BroadcastTally,
+        BroadcastTally,
+        BroadcastTally,
+      ];
       const pings: Buffer[] = [];
       port.ping = (payload) => void pings.push(payload);
       shared(first);
@@ -1398,7 +1414,7 @@ describe('One message for many', () => {
     });
 
     test('is lost with the others where the connection ends', () => {
-      const [first, second] = tallies(2) as [BroadcastTally, BroadcastTally];
+      const [first, second] = talliesOf(2) as [BroadcastTally, BroadcastTally];
       shared(first);
       outbox.lane!.take(message, second);
       outbox.settle('terminated');
@@ -1408,7 +1424,7 @@ describe('One message for many', () => {
     });
 
     test('goes by none where a reader has not taken what came before, or a ping has parted them', () => {
-      const [first, second] = tallies(2) as [BroadcastTally, BroadcastTally];
+      const [first, second] = talliesOf(2) as [BroadcastTally, BroadcastTally];
       outbox.accept('before');
       shared(first);
       expect(outbox.lane).toBeUndefined();
