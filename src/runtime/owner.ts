@@ -470,8 +470,8 @@ export class Owner
   }
 
   sealReadiness(): void {
-    if (!this.#readiness) return;
-    this.#readiness.seal();
+    if (!this.#readiness && this.context !== CONNECTING) return;
+    this.#awaited.seal();
     this.#becomeReady();
     this.boundReadiness();
   }

@@ -2574,3 +2574,15 @@ test('one message for many is handed to the port that shares it, until closing h
   expect(owner.submitShared(message, tally)).toBe(false);
   expect(shared.length + followed).toBe(2);
 });
+
+test('one that is to be ready anew, after nobody was left to wait for, is so once it is sealed', () => {
+  const { owner, clock } = connect();
+  owner.awaitReadiness();
+  owner.sealReadiness();
+  expect(owner.state).toBe('open');
+  owner.awaitReadiness();
+  expect(owner.state).toBe('connecting');
+  owner.sealReadiness();
+  expect(owner.state).toBe('open');
+  expect(clock.pendingTimers).toBe(0);
+});
