@@ -6,6 +6,7 @@ import {
   type VerifyClientCallbackAsync,
   type WebSocket,
 } from 'ws';
+import { INTERNAL_ERROR } from '../core/close-code.js';
 import { ownerOf } from '../ws/ownership.js';
 import { PendingUpgrade } from './pending-upgrade.js';
 import type { UpgradeGate } from './upgrade-gate.js';
@@ -34,9 +35,10 @@ export class GatedServer extends WebSocketServer {
       super.handleUpgrade(request, socket, head, (client) => {
         try {
           accepted(client, request);
-        } finally {
-          // Also where a listener of the app has thrown before those that follow it.
-          ownerOf(client)?.sealReadiness();
+        } catch (error) {
+          // A listener of the app has thrown, and those behind it, such as gateways, saw nobody.
+          ownerOf(client)?.reject(INTERNAL_ERROR, '');
+          throw error;
         }
       });
     };

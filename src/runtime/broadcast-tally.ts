@@ -36,7 +36,11 @@ export class BroadcastTally {
     else if (outcome.status === 'dropped') this.dropped++;
     else if (outcome.status === 'lost') this.lost++;
     else this.written++;
-    if (--this.#left === 0) this.onComplete?.();
+    if (--this.#left > 0) return;
+    const { onComplete } = this;
+    // It knows all targets, and this may be kept by one that has yet to read something else.
+    this.onComplete = undefined;
+    onComplete?.();
   }
 
   /** That run and this broadcast behind it; the same object for all who had the same before. */

@@ -25,7 +25,7 @@ export function broadcast(
   const tally = new BroadcastTally(targets.length);
   if (targets.length === 0) return Promise.resolve(tally.outcome);
   const binary = typeof frame !== 'string';
-  const data = binary ? frame : Buffer.from(frame);
+  const data = Buffer.isBuffer(frame) ? frame : Buffer.from(frame);
   const message = targets.length > 1 ? new SharedMessage(data, binary) : undefined;
   const alone: SendRequest = { binary, ...request, ...(message && { shared: message }) };
   const settle: Settle = (outcome) => tally.add(outcome);

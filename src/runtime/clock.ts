@@ -32,24 +32,6 @@ class SystemTimer implements Timer {
   }
 }
 
-/** Callbacks of one macrotask: many close at once, and an Immediate for each costs more than it does. */
-let waiting: (() => void)[] = [];
-
-function endMacrotask(): void {
-  const callbacks = waiting;
-  waiting = [];
-  let done = 0;
-  try {
-    for (const callback of callbacks) {
-      done++;
-      callback();
-    }
-  } finally {
-    // One that throws harms none of the others.
-    for (const callback of callbacks.slice(done)) systemClock.afterMacrotask(callback);
-  }
-}
-
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -59,6 +41,6 @@ export const systemClock: Clock = {
     queueMicrotask(() => process.nextTick(callback));
   },
   afterMacrotask: (callback) => {
-    if (waiting.push(callback) === 1) setImmediate(endMacrotask);
+    setImmediate(callback);
   },
 };

@@ -92,9 +92,13 @@ export abstract class Lifecycle implements PhaseTimerHost {
       return;
     }
     this.#events = NO_EVENTS;
-    this.#step(event);
-    for (let next = this.#events.shift(); next; next = this.#events.shift()) this.#step(next);
-    this.#events = undefined;
+    try {
+      this.#step(event);
+      for (let next = this.#events.shift(); next; next = this.#events.shift()) this.#step(next);
+    } finally {
+      // Also where a method of the app's own WebSocket class throws: its timers still end it.
+      this.#events = undefined;
+    }
   }
 
   protected awaitReady(): void {

@@ -242,7 +242,7 @@ export class Outbox {
     const idle = this.#handed === this.#confirmed;
     const buffered = this.#buffered();
     if (this.#keepsAll || !this.#mayPass(buffered, message.data, undefined)) return false;
-    if (!this.port.sendShared?.(message, this.#onWritten)) return false;
+    if (!this.#shareOver(message)) return false;
     this.#handed++;
     this.#accepted++;
     this.#unmarkedBytes += message.data.length;
@@ -257,6 +257,14 @@ export class Outbox {
     this.#markWhereDue();
     if (idle) this.#openLane(message.data.length);
     return true;
+  }
+
+  #shareOver(message: SharedMessage): boolean {
+    try {
+      return this.port.sendShared?.(message, this.#onWritten) ?? false;
+    } catch {
+      return false;
+    }
   }
 
   /** By which more may follow it in this tick, as nothing of ours is on its way to the reader. */
@@ -296,6 +304,7 @@ export class Outbox {
 
   /** What comes now is reported, or read, apart from what came before. */
   #part(): void {
+    this.#takeIn();
     this.#shared = undefined;
     this.#broadcasts = undefined;
   }

@@ -755,7 +755,9 @@ export class Owner
       this.#beatMark = NO_BEAT;
     }
     if (this.live) return;
-    this.handle({ type: answered === this.#ending?.closePing ? 'closePong' : 'progress' });
+    const closes = answered === this.#ending?.closePing;
+    if (closes) this.#end.closePing = undefined;
+    this.handle({ type: closes ? 'closePong' : 'progress' });
   }
 
   /** Of those that were sent and not answered. */

@@ -51,7 +51,9 @@ export class SharedLane {
     return run;
   }
 
+  /** What came and was not taken in yet is kept; nothing else, as it would keep all who got it. */
   close(): void {
     this.#sink = undefined;
+    if (this.messages === 0) this.#run = undefined;
   }
 }

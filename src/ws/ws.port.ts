@@ -252,12 +252,15 @@ export class WsPort implements SocketPort {
   }
 
   close({ code, reason }: CloseFrame): void {
-    this.#inside(() => {
-      if (code === NO_STATUS_RECEIVED) this.base.close.call(this.socket);
-      else this.base.close.call(this.socket, code, reason);
-    });
-    this.#corked?.uncork();
-    this.#corked = undefined;
+    try {
+      this.#inside(() => {
+        if (code === NO_STATUS_RECEIVED) this.base.close.call(this.socket);
+        else this.base.close.call(this.socket, code, reason);
+      });
+    } finally {
+      this.#corked?.uncork();
+      this.#corked = undefined;
+    }
   }
 
   /**

@@ -66,17 +66,43 @@ async function collected(references: readonly WeakRef<object>[]): Promise<boolea
   return false;
 }
 
+/** Nest itself remembers the client of the last connection and of the last disconnection. */
+async function beForgotten({ url, service }: Booted): Promise<void> {
+  const last = await DocsClient.connect(url);
+  const { closed } = [...service.connections].at(-1)!;
+  last.socket.close();
+  await closed;
+}
+
 test.each(ENDINGS)('nothing is left of a connection after %s', async (_name, end) => {
   const booted = await boot({
     imports: [SafeCloseModule.forRoot({ handlers: { settleTimeout: 50 } })],
     providers: [BusyGateway],
   });
   const references = await use(booted, end);
-  // Nest itself remembers the client of the last connection and of the last disconnection.
-  const last = await DocsClient.connect(booted.url);
-  const [connection] = booted.service.connections;
-  const ended = connection!.closed;
-  last.socket.close();
-  await ended;
+  await beForgotten(booted);
   expect(await collected(references)).toBe(true);
+});
+
+/** Two that get the same broadcasts, of which one stays. */
+async function leave({ url, service }: Booted): Promise<[DocsClient, WeakRef<object>[]]> {
+  const stays = await DocsClient.connect(url);
+  const leaves = await DocsClient.connect(url);
+  const [, connection] = service.connections;
+  await Promise.all([1, 2, 3].map((data) => service.broadcast({}, 'all', data)));
+  const { closed } = connection!;
+  leaves.socket.close();
+  await Promise.all([closed, leaves.closed()]);
+  return [stays, [new WeakRef(connection!)]];
+}
+
+test('nothing is left of a connection in another that got the same broadcasts', async () => {
+  const booted = await boot({
+    imports: [SafeCloseModule.forRoot({})],
+    providers: [BusyGateway],
+  });
+  const [stays, references] = await leave(booted);
+  await beForgotten(booted);
+  expect(await collected(references)).toBe(true);
+  expect(stays.socket.readyState).toBe(stays.socket.OPEN);
 });

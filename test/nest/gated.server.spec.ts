@@ -50,7 +50,7 @@ describe('verifyClient of ws', () => {
   });
 });
 
-test('a listener that throws leaves no connection behind that waits for ever to be ready', async () => {
+test('a listener that throws leaves no connection behind that no gateway has seen', async () => {
   const runtime = createRuntime({ observer: new LifecycleHub(), nextId: () => 'id' });
   const gate = new UpgradeGate({
     clock: systemClock,
@@ -86,7 +86,8 @@ test('a listener that throws leaves no connection behind that waits for ever to 
     client.terminate();
     http.close();
   });
-  await once(client, 'open');
+  const [code] = (await once(client, 'close')) as [number];
+  expect(code).toBe(1011);
   expect(thrown).toEqual([failure]);
-  expect(owner!.state).toBe('open');
+  expect(await owner!.closed).toMatchObject({ handshake: 'clean', code: 1011 });
 });

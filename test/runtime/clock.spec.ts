@@ -1,4 +1,4 @@
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { systemClock } from '../../src/runtime/clock.js';
 
 const timersThatHoldTheProcess = (): number =>
@@ -94,24 +94,4 @@ test('what comes after the microtasks comes after all of them, also from there',
     setImmediate(() => log.push('macrotask'));
   });
   expect(log).toEqual(['first chain', 'first', 'second chain', 'second']);
-});
-
-test('what throws at the end of the macrotask harms nobody else who waits for it', () => {
-  const immediates: (() => void)[] = [];
-  const spy = jest.spyOn(globalThis, 'setImmediate').mockImplementation(((run: () => void) => {
-    immediates.push(run);
-  }) as unknown as typeof setImmediate);
-  const failure = new Error('of one');
-  const others: string[] = [];
-  systemClock.afterMacrotask(() => others.push('before'));
-  systemClock.afterMacrotask(() => {
-    throw failure;
-  });
-  systemClock.afterMacrotask(() => others.push('after'));
-  expect(() => immediates.shift()!()).toThrow(failure);
-  expect(others).toEqual(['before']);
-  immediates.shift()!();
-  expect(others).toEqual(['before', 'after']);
-  expect(immediates).toEqual([]);
-  spy.mockRestore();
 });

@@ -175,6 +175,16 @@ describe('events', () => {
     ]);
   });
 
+  test('whose effect throws keep none of those that follow from being handled', () => {
+    const failure = new Error('of a class of the app');
+    probe.during = (effect) => {
+      if (effect === 'discard-waiting') throw failure;
+    };
+    expect(() => probe.tell(CLOSE)).toThrow(failure);
+    probe.tell({ type: 'terminateRequested' });
+    expect(probe.phase).toBe('closing.terminate');
+  });
+
   test('that effects cause are handled after all effects of this one, in order', () => {
     probe.during = (effect) => {
       if (effect !== 'discard-waiting') return;

@@ -1257,6 +1257,10 @@ describe('One message for many', () => {
     expect(shared(tally)).toBe(false);
     port.sendShared = undefined;
     expect(shared(tally)).toBe(false);
+    port.sendShared = () => {
+      throw new Error('no memory');
+    };
+    expect(shared(tally)).toBe(false);
     start(32 * KiB, HIGH_WATER_MARK, { onUnacknowledged: () => {} });
     port.sendShared = () => true;
     expect(shared(tally)).toBe(false);

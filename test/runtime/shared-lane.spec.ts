@@ -71,3 +71,14 @@ test('a run gets no longer than one may be', () => {
   while (lane.take(messageOf(1), new BroadcastTally(1))) taken++;
   expect(taken).toBe(LONGEST_RUN - 1);
 });
+
+test('once it is closed it holds on to no broadcast that went by, and so to nobody who got it', () => {
+  const second = new BroadcastTally(1);
+  lane.open(sink, first.behind(undefined), 100);
+  lane.take(messageOf(1), second);
+  lane.close();
+  expect(lane.takeIn()).toBe(second.behind(first.behind(undefined)));
+  lane.open(sink, first.behind(undefined), 100);
+  lane.close();
+  expect(lane.takeIn()).toBeUndefined();
+});
