@@ -18,8 +18,11 @@ const MAX_BYTES_PER_UNIT = 3;
 const FLUSH_AFTER = 1024;
 const FLUSH_GROWTH = 4;
 
-/** And as many for each socket: a message to all is one write for each, however many they are. */
-const FRAMES_EACH = 16;
+/**
+ * And as many for each socket, which grow in the same way: a message to all is one write for each,
+ * however many they are.
+ */
+const FRAMES_EACH = 8;
 
 const NOTHING = Buffer.alloc(0);
 const BATCH = Symbol('nestjs-safe-close.batch');
@@ -38,6 +41,7 @@ let open: FrameBatch[] = [];
 /** Frames held, and how many may be. */
 let held = 0;
 let holdable = FLUSH_AFTER;
+let holdableEach = FRAMES_EACH;
 
 /** The text that was sent last, for those who send one to many; its frame once it is sent again. */
 let repeated: string | undefined;
@@ -53,6 +57,7 @@ function endTick(): void {
   open = [];
   held = 0;
   holdable = FLUSH_AFTER;
+  holdableEach = FRAMES_EACH;
   repeated = undefined;
   repeatedFrame = undefined;
   for (const batch of batches) batch.end();
@@ -61,6 +66,7 @@ function endTick(): void {
 function flushAll(): void {
   held = 0;
   holdable *= FLUSH_GROWTH;
+  holdableEach *= FLUSH_GROWTH;
   for (const batch of open) batch.flush();
 }
 
@@ -209,7 +215,7 @@ export class FrameBatch {
 
   #added(): void {
     this.count();
-    if (++held >= holdable && held >= open.length * FRAMES_EACH) flushAll();
+    if (++held >= holdable && held >= open.length * holdableEach) flushAll();
   }
 
   #chunkFor(room: number): FrameChunk {

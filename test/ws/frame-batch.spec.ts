@@ -158,13 +158,20 @@ describe('The frames of one tick', () => {
       done();
     };
     const batches = Array.from(
-      { length: 80 },
+      { length: 200 },
       () => new FrameBatch(new Duplex({ read: () => {}, write }), () => {}),
     );
-    for (let count = 0; count < 15; count++) for (const batch of batches) batch.add(TEXT, '');
+    const addToAll = (times: number): void => {
+      for (let time = 0; time < times; time++) for (const batch of batches) batch.add(TEXT, '');
+    };
+    addToAll(7);
     expect(writes).toBe(0);
-    for (const batch of batches) batch.add(TEXT, '');
-    expect(writes).toBe(80);
+    addToAll(1);
+    expect(writes).toBe(200);
+    addToAll(31);
+    expect(writes).toBe(200);
+    addToAll(1);
+    expect(writes).toBe(400);
     await macrotask();
   });
 
