@@ -672,8 +672,7 @@ export class Outbox {
       queue!.remove(next);
       this.#await(request, settle);
       for (const barrier of barriers ?? []) this.#awaitAcknowledgement(barrier);
-      const every = this.port.blocked ? MARK_EVERY_WHEN_BEHIND : MARK_EVERY;
-      if (this.#unmarkedBytes >= every) this.#markProgress();
+      if (this.#unmarkedBytes >= MARK_EVERY_WHEN_BEHIND) this.#markProgress();
     }
     this.#ask();
   }
