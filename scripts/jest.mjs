@@ -38,9 +38,6 @@ if (versions.length === 0) versions.push(environment.NEST ?? '12');
 const temporary = environment.JEST_REPORTS ? undefined : mkdtempSync(join(tmpdir(), 'jest-'));
 const reports = environment.JEST_REPORTS || temporary;
 
-// What a run leaves out may be all that was asked for: Nest 11 has no tests of core.
-if (versions.length > 1) jestArguments.push('--passWithNoTests');
-
 const watching = jestArguments.some((argument) => argument.startsWith('--watch'));
 let failed = false;
 for (const nest of versions) {
@@ -53,16 +50,17 @@ for (const nest of versions) {
   ].filter(Boolean);
   const report = join(reports, `${kind.join('-')}-${process.pid}.json`);
   const output = watching ? [] : ['--json', `--outputFile=${report}`];
-  const status = await run([...NODE_FLAGS, jestBin, ...jestArguments, ...output], nest);
+  // What Nest 11 leaves out, as it knows no Nest, may be all that was asked for.
+  const mayBeNone = nest === '11' && versions.includes('12') ? ['--passWithNoTests'] : [];
+  const status = await run(
+    [...NODE_FLAGS, jestBin, ...jestArguments, ...mayBeNone, ...output],
+    nest,
+  );
   if (status !== 0) failed = true;
   if (status !== 0 && !watching && !existsSync(report)) writeCrash(report);
 }
 
-if (versions.length > 1) {
-  const totals = readTotals(reports);
-  console.log(`\n${formatTotals(totals)}`);
-  if (totals.passed === 0) failed = true;
-}
+if (versions.length > 1) console.log(`\n${formatTotals(readTotals(reports))}`);
 if (temporary) rmSync(temporary, { recursive: true });
 process.exitCode = failed ? 1 : 0;
 
