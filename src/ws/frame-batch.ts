@@ -38,10 +38,9 @@ interface Batched {
 
 /** Batches that end with this tick. */
 let open: FrameBatch[] = [];
-/** Frames held, and how many may be. */
+/** Frames held, and how many times the first limits they may reach. */
 let held = 0;
-let holdable = FLUSH_AFTER;
-let holdableEach = FRAMES_EACH;
+let growth = 1;
 
 /** The text that was sent last, for those who send one to many; its frame once it is sent again. */
 let repeated: string | undefined;
@@ -56,8 +55,7 @@ function endTick(): void {
   noFrames = FrameRun.empty();
   open = [];
   held = 0;
-  holdable = FLUSH_AFTER;
-  holdableEach = FRAMES_EACH;
+  growth = 1;
   repeated = undefined;
   repeatedFrame = undefined;
   for (const batch of batches) batch.end();
@@ -65,8 +63,7 @@ function endTick(): void {
 
 function flushAll(): void {
   held = 0;
-  holdable *= FLUSH_GROWTH;
-  holdableEach *= FLUSH_GROWTH;
+  growth *= FLUSH_GROWTH;
   for (const batch of open) batch.flush();
 }
 
@@ -215,7 +212,8 @@ export class FrameBatch {
 
   #added(): void {
     this.count();
-    if (++held >= holdable && held >= open.length * holdableEach) flushAll();
+    const limit = growth * FLUSH_AFTER;
+    if (++held >= limit && held >= growth * FRAMES_EACH * open.length) flushAll();
   }
 
   #chunkFor(room: number): FrameChunk {
