@@ -1,4 +1,5 @@
 import type { Owner } from '../runtime/owner.js';
+import { isThenable } from '../runtime/thenable.js';
 import { observationOf, ownerOf } from '../ws/ownership.js';
 import { onHookError } from './hook.errors.js';
 
@@ -8,10 +9,6 @@ type HookName = 'handleConnection' | 'handleDisconnect';
 export type GatewayClass = object & { readonly name: string };
 
 const WRAPPED = Symbol.for('nestjs-safe-close.wrapped-hook');
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value;
-}
 
 /**
  * Runs `handleConnection` so that the owner knows when it settles, and nothing it throws gets into

@@ -10,6 +10,7 @@ import type { Server } from 'node:http';
 import { SetupError } from '../core/errors.js';
 import { assertSupportedWs } from '../ws/ws.internals.js';
 import { installAdapter, keepAdapter } from './adapter.installation.js';
+import { fillArgumentsAtOnce } from './handler-arguments.js';
 import { assertLast, putLast } from './hook.order.js';
 import { ConnectionLifecycleInterceptor } from './connection-lifecycle.interceptor.js';
 import { createEngine, type SafeCloseEngine } from './safe-close.engine.js';
@@ -62,6 +63,7 @@ export class SafeCloseModule
       return;
     }
     gateways.wrapPrototypes();
+    if (engine.options.mode !== 'observe') fillArgumentsAtOnce();
     installAdapter(config, {
       engine,
       gateways,

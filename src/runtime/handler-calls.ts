@@ -6,15 +6,7 @@ import {
   type ReplyObserver,
 } from './handler-stream.js';
 import { isPullable, PulledStream, type Pullable, type PullHost } from './pulled-stream.js';
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'then' in value &&
-    typeof value.then === 'function'
-  );
-}
+import { isThenable } from './thenable.js';
 
 /** What the connection does for its handlers. */
 export interface HandlerCallsListener extends PullHost {
