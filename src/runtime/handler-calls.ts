@@ -4,6 +4,7 @@ import {
   isObservable,
   type ObservableLike,
   type ReplyObserver,
+  type StreamListener,
 } from './handler-stream.js';
 import { isPullable, PulledStream, type Pullable, type PullHost } from './pulled-stream.js';
 import { isThenable } from './thenable.js';
@@ -43,7 +44,7 @@ export class ConnectionClosingError extends Error {
  * Observables (G8). Each call ends once: with its reply sent or refused, its Observable
  * completed or cut, or its error reported.
  */
-export class HandlerCalls {
+export class HandlerCalls implements StreamListener {
   /** Calls whose promise or Observable has not ended. */
   inFlight = 0;
   /** Told of the end of each, while somebody waits for it. */
@@ -55,6 +56,8 @@ export class HandlerCalls {
   #controller: AbortController | undefined;
   /** Made with the first promise. */
   #settled: Settled | undefined;
+  /** Made with the first Observable whose replies are like any other's. */
+  #replies: ReplyObserver | undefined;
   #streams: Set<HandlerStream | PulledStream> | undefined;
 
   constructor(private readonly listener: HandlerCallsListener) {}
@@ -123,6 +126,14 @@ export class HandlerCalls {
     }
   }
 
+  onStreamEnd(stream: HandlerStream): void {
+    this.#endStream(stream, stream.call);
+  }
+
+  onHandlerError(error: unknown): void {
+    this.listener.onHandlerError(error);
+  }
+
   #newSettled(): Settled {
     return {
       onResult: (value) => this.#deliver(value),
@@ -158,6 +169,10 @@ export class HandlerCalls {
   }
 
   #repliesOf(call: HandlerCall | undefined): ReplyObserver {
+    return call ? this.#newReplies(call) : (this.#replies ??= this.#newReplies());
+  }
+
+  #newReplies(call?: HandlerCall): ReplyObserver {
     return {
       next: (value) => this.reply(value, call),
       error: (error) => this.listener.onHandlerError(error),
@@ -170,11 +185,7 @@ export class HandlerCalls {
     observer: ReplyObserver,
     call: HandlerCall | undefined,
   ): HandlerStream {
-    const stream = new HandlerStream(
-      observer,
-      (ended) => this.#endStream(ended, call),
-      (error) => this.listener.onHandlerError(error),
-    );
+    const stream = new HandlerStream(this, observer, call);
     (this.#streams ??= new Set()).add(stream);
     return stream.start(source);
   }

@@ -1,3 +1,5 @@
+import type { HandlerCall } from './handler-call.js';
+
 /** What rxjs calls an Observable, by shape, so that the runtime depends on none of its copies. */
 export interface ObservableLike {
   subscribe(observer: ReplyObserver): { unsubscribe(): void };
@@ -20,17 +22,28 @@ export function isObservable(value: unknown): value is ObservableLike {
   );
 }
 
-/** One Observable of a handler: it ends once, by itself or cut. */
-export class HandlerStream {
+/** What a stream tells of itself. */
+export interface StreamListener {
+  /** Called exactly once. */
+  onStreamEnd(stream: HandlerStream): void;
+  /** An error that no exception filter has taken. */
+  onHandlerError(error: unknown): void;
+}
+
+/**
+ * One Observable of a handler: it ends once, by itself or cut. It is the observer of its source,
+ * too: behind an interceptor there is one of them for each message, and closures cost.
+ */
+export class HandlerStream implements ReplyObserver {
   #begun = false;
   #ended = false;
   #subscription: { unsubscribe(): void } | undefined;
 
   constructor(
+    private readonly listener: StreamListener,
     private readonly observer: ReplyObserver,
-    /** Called exactly once. */
-    private readonly onEnd: (stream: HandlerStream) => void,
-    private readonly onTeardownError: (error: unknown) => void,
+    /** That it is a part of. */
+    readonly call?: HandlerCall,
   ) {}
 
   /**
@@ -42,27 +55,28 @@ export class HandlerStream {
   }
 
   start(source: ObservableLike): this {
-    const error = (thrown: unknown): void => {
-      if (this.#end()) this.observer.error(thrown);
-    };
     try {
-      this.#subscription = source.subscribe({
-        next: (value) => {
-          if (this.#ended) return;
-          this.#begun = true;
-          this.observer.next(value);
-        },
-        error,
-        complete: () => {
-          if (this.#end()) this.observer.complete();
-        },
-      });
+      this.#subscription = source.subscribe(this);
     } catch (thrown) {
       // rxjs's own never throw here, but what else has its shape may.
-      error(thrown);
+      this.error(thrown);
     }
     if (this.#ended) this.unsubscribe();
     return this;
+  }
+
+  next(value: unknown): void {
+    if (this.#ended) return;
+    this.#begun = true;
+    this.observer.next(value);
+  }
+
+  error(thrown: unknown): void {
+    if (this.#end()) this.observer.error(thrown);
+  }
+
+  complete(): void {
+    if (this.#end()) this.observer.complete();
   }
 
   /** Ends it from outside; false where it has ended. */
@@ -79,14 +93,14 @@ export class HandlerStream {
     try {
       this.#subscription?.unsubscribe();
     } catch (error) {
-      this.onTeardownError(error);
+      this.listener.onHandlerError(error);
     }
   }
 
   #end(): boolean {
     if (this.#ended) return false;
     this.#ended = true;
-    this.onEnd(this);
+    this.listener.onStreamEnd(this);
     return true;
   }
 }

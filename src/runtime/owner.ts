@@ -60,7 +60,7 @@ const ACCEPTANCE: ReadinessKey = { name: 'the identity option' };
  * 64 KiB may bring thousands of messages, and all that their handlers make would be alive at once:
  * the garbage collector then takes half of the time (bench, handlers with an interceptor).
  */
-const CROWD = 128;
+const CROWD = 32;
 
 /** Moments are kept from here: V8 stores numbers below 2³¹, of 24 days, without an object for each. */
 const LOADED_AT = Date.now();

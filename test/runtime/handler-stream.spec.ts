@@ -11,6 +11,10 @@ function stream(onNext: (value: unknown) => void = () => {}) {
   const log: string[] = [];
   const made: HandlerStream = new HandlerStream(
     {
+      onStreamEnd: (ended) => log.push(ended === made ? 'ended' : 'ended another'),
+      onHandlerError: (error) => log.push(`teardown ${(error as Error).message}`),
+    },
+    {
       next: (value) => {
         log.push(`next ${String(value)}`);
         onNext(value);
@@ -18,8 +22,6 @@ function stream(onNext: (value: unknown) => void = () => {}) {
       error: (error) => log.push(`error ${(error as Error).message}`),
       complete: () => log.push('complete'),
     },
-    (ended) => log.push(ended === made ? 'ended' : 'ended another'),
-    (error) => log.push(`teardown ${(error as Error).message}`),
   );
   return { made, log };
 }
