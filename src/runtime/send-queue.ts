@@ -8,12 +8,29 @@ export interface Queued {
   readonly bytes: number;
   readonly settle: Settle | undefined;
   /** Those who wait until this and everything before it was read. */
-  barriers?: Settle[];
+  barriers?: Settle[] | undefined;
 }
 
-interface Link extends Queued {
-  before: Link | undefined;
+/** Its place among the others. A class, as what is spread into one costs a microsecond more. */
+class Link implements Queued {
+  readonly data: Queued['data'];
+  readonly request: Queued['request'];
+  readonly bytes: number;
+  readonly settle: Queued['settle'];
+  barriers: Settle[] | undefined;
   behind: Link | undefined;
+
+  constructor(
+    { data, request, bytes, settle, barriers }: Queued,
+    public before: Link | undefined,
+  ) {
+    this.data = data;
+    this.request = request;
+    this.bytes = bytes;
+    this.settle = settle;
+    this.barriers = barriers;
+    this.behind = undefined;
+  }
 }
 
 /** Messages in the order of their acceptance. Any of them can be taken out in constant time. */
@@ -38,7 +55,7 @@ export class SendQueue {
   }
 
   push(message: Queued): void {
-    const link: Link = { ...message, before: this.#last, behind: undefined };
+    const link = new Link(message, this.#last);
     if (this.#last) this.#last.behind = link;
     else this.#first = link;
     this.#last = link;
