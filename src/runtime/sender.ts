@@ -170,9 +170,10 @@ export class Sender {
 
   #requestOf(options: SendOptions | undefined): SendRequest | undefined {
     const acknowledge = options?.acknowledge ?? this.#host.policy.send.acknowledge;
-    const request = conflating(options);
-    if (!request && options?.signal === undefined) return acknowledge ? { acknowledge } : undefined;
-    return { ...request, acknowledge, signal: options?.signal };
+    const conflate = conflating(options)?.conflate;
+    const signal = options?.signal;
+    if (conflate !== undefined || signal !== undefined) return { acknowledge, conflate, signal };
+    return acknowledge ? { acknowledge } : undefined;
   }
 
   #refuseData(data: unknown): SendOutcome {
