@@ -465,7 +465,9 @@ export class Outbox {
     this.#recharge();
     const key = message.request?.conflate;
     const older = key === undefined ? undefined : queue.conflated(key);
-    const admission = this.#admission(message, patient, older?.bytes);
+    let admission = this.#admission(message, patient, older?.bytes);
+    // One that waits is not sent in the place of the older one, which then waits beside it.
+    if (older && admission === 'wait') admission = this.#admission(message, patient);
     let acceptance: Acceptance;
     if (admission === 'queue' || admission === 'drop-oldest') {
       if (older) drop(older, CONFLATED);

@@ -899,6 +899,15 @@ describe('senders that wait', () => {
     expect(settled.map(([name]) => name)).toEqual(['a', 'b']);
   });
 
+  test('do not count as alone for the sake of an older message that they would replace', () => {
+    limited('wait', 400);
+    expect(outbox.accept('older', { conflate: 'a' })).toBe('accepted');
+    expect(outbox.accept('x'.repeat(500), { conflate: 'a' })).toBe('overflow');
+    expect(outbox.accept('x'.repeat(200), { conflate: 'a' })).toBe('waiting');
+    expect(outbox.accept('newer', { conflate: 'a' }, undefined, false)).toBe('overflow');
+    expect(outbox.queuedBytes).toBe(205);
+  });
+
   test('past the limit are refused', () => {
     limited('wait', 200);
     expect(comesTo(90)).toBe('waiting');
