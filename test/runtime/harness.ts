@@ -85,6 +85,8 @@ export interface ConnectOptions {
   readonly maxTotalBuffered?: number;
   /** The opening handshake of the socket has not ended. */
   readonly connecting?: boolean;
+  /** All messages of a tick are reported in one. */
+  readonly batching?: boolean;
   readonly encode?: Runtime['encode'];
   /** Observers beside `told`, which come after it. */
   readonly observers?: readonly LifecycleObserver[];
@@ -107,6 +109,7 @@ export class Connected {
     kernelBuffer = 64 * 1024,
     maxTotalBuffered = Infinity,
     connecting = false,
+    batching = false,
     encode = encodeJson,
     observers = [],
     onOpened,
@@ -115,6 +118,7 @@ export class Connected {
       schedule: this.io.schedule,
       kernelBuffer,
       connecting,
+      batching,
     }));
     this.told.during = (line) => {
       if (line === 'opened') onOpened?.(this);

@@ -58,25 +58,33 @@ function fakePeer(peer: FakePeer): ContractPeer {
   };
 }
 
-function fakePair(listener: SocketListener, connecting = false) {
-  const pair = createSocketPair({ schedule: (task) => void setImmediate(task), connecting });
-  pair.port.listener = listener;
-  return pair;
+function schedule(task: () => void): void {
+  setImmediate(task);
 }
 
-socketPortContract('memory', {
-  sendsBlobs: true,
-  endOvertakes: false,
-  connect: (listener, { answersPings = true } = {}) => {
-    const { port, peer } = fakePair(listener);
-    peer.habits.answersPings = answersPings;
-    return Promise.resolve({ port, peer: fakePeer(peer) });
-  },
-  connecting: (listener) => {
-    const { port } = fakePair(listener, true);
-    return Promise.resolve({ port, open: () => Promise.resolve(port.open()) });
-  },
-});
+function memoryPorts(batching: boolean): PortKind {
+  const pairFor = (listener: SocketListener, connecting = false) => {
+    const pair = createSocketPair({ schedule, connecting, batching });
+    pair.port.listener = listener;
+    return pair;
+  };
+  return {
+    sendsBlobs: true,
+    endOvertakes: false,
+    connect: (listener, { answersPings = true } = {}) => {
+      const { port, peer } = pairFor(listener);
+      peer.habits.answersPings = answersPings;
+      return Promise.resolve({ port, peer: fakePeer(peer) });
+    },
+    connecting: (listener) => {
+      const { port } = pairFor(listener, true);
+      return Promise.resolve({ port, open: () => Promise.resolve(port.open()) });
+    },
+  };
+}
+
+socketPortContract('memory', memoryPorts(false));
+socketPortContract('memory, in batches', memoryPorts(true));
 
 // Over ws.
 

@@ -45,6 +45,22 @@ const server = fc.oneof(
       then: reaction,
     }),
   },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('sendPlain' as const),
+      bytes: fc.oneof(fc.nat({ max: 30 }), fc.nat({ max: 400 })),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('broadcast' as const),
+      bytes: fc.nat({ max: 60 }),
+      framed: fc.boolean(),
+      times: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
   { weight: 4, arbitrary: simple('post', 'sendUnsendable', 'post') },
   {
     weight: 2,
@@ -174,6 +190,7 @@ const setting: fc.Arbitrary<Setting> = fc.record({
   maxTotalBuffered: fc.constantFrom(Infinity, Infinity, 1, 3),
   overflow: fc.constantFrom('close', 'refuse', 'drop-oldest', 'wait'),
   keeps: fc.constantFrom(false, false, true),
+  batching: fc.boolean(),
   kernelBuffer: fc.constantFrom(3, 30, 200, 1_000, 1_000_000),
   maxPendingBytes: fc.constantFrom(1, 50, 100_000),
   handlers: fc.constantFrom('abort' as const, 'finish' as const),

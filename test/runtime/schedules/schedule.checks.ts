@@ -78,6 +78,9 @@ function* sends(world: World): Iterable<string> {
       yield `G3 ${text} is lost (${outcome.sent})`;
     }
   }
+  for (const { text, outcomes } of world.owed) {
+    if (outcomes[0]?.status !== 'written') yield `G3 ${text} was not written to a good peer`;
+  }
   for (const { accepted: before, answers } of asked) {
     if (answers.length !== 1) yield `G3 a question has ${answers.length} answers`;
     const unread = ({ text }: Sent): boolean => !got.has(text);

@@ -30,6 +30,15 @@ export type Command =
     }
   | { readonly do: 'abortSends' }
   | { readonly do: 'post' }
+  /** Without options, so that all of a tick may share an outcome. */
+  | { readonly do: 'sendPlain'; readonly bytes: number }
+  /** To this connection and others, which may have framed it before. */
+  | {
+      readonly do: 'broadcast';
+      readonly bytes: number;
+      readonly framed: boolean;
+      readonly times: number;
+    }
   | { readonly do: 'sendUnsendable' }
   | { readonly do: 'ask'; readonly timeout: number }
   | { readonly do: 'close'; readonly code: number; readonly options: CloseOptions }
@@ -82,6 +91,8 @@ export interface Setting {
   /** Whether what is not acknowledged is handed back, whoever asked. */
   readonly keeps: boolean;
   readonly kernelBuffer: number;
+  /** All messages of a tick are written, and reported, in one. */
+  readonly batching: boolean;
   readonly maxPendingBytes: number;
   readonly handlers: 'abort' | 'finish';
   readonly order: HandlerOrder;

@@ -2,10 +2,14 @@ import { Subject } from 'rxjs';
 import { CONNECTING, OPEN, type ConnectionContext } from '../../../src/core/connection.context.js';
 import type { Phase } from '../../../src/core/connection.phases.js';
 import type { CloseOutcome, SendOutcome } from '../../../src/core/outcomes.js';
+import { BroadcastTally } from '../../../src/runtime/broadcast-tally.js';
 import type { CloseOptions } from '../../../src/runtime/connection.js';
 import type { Owner } from '../../../src/runtime/owner.js';
 import type { Settle } from '../../../src/runtime/send-request.js';
+import { SharedMessage } from '../../../src/runtime/socket.port.js';
 import type { UnacknowledgedMessage } from '../../../src/runtime/unacknowledged.js';
+import type { Frame } from '../../support/fakes/frames.js';
+import { BatchingPort } from '../../support/fakes/batching.port.js';
 import type { TaskKind } from '../../support/fakes/task.queue.js';
 import { Connected, deferred, type Deferred } from '../harness.js';
 import {
@@ -30,6 +34,8 @@ export interface Sent {
   readonly acknowledge: boolean;
   readonly waited: boolean;
   readonly outcomes: SendOutcome[];
+  /** Its outcome comes by a promise, a few microtasks later. */
+  readonly promised?: boolean;
 }
 
 export interface Asked {
@@ -96,6 +102,8 @@ export class World {
   readonly whenReadyCalls: number[] = [];
   whenReadyCount = 0;
   readonly faults: string[] = [];
+  /** Sent to a good peer, and so to be `written`. */
+  readonly owed: Sent[] = [];
   /** What the app was handed back. */
   handedBack: readonly UnacknowledgedMessage[] | undefined;
 
@@ -110,10 +118,11 @@ export class World {
 
   constructor(setting: Setting) {
     this.#setting = setting;
-    const { peer: habits, highWaterMark, kernelBuffer, maxPendingBytes } = setting;
+    const { peer: habits, highWaterMark, kernelBuffer, batching, maxPendingBytes } = setting;
     const { messagesPerSecond: rate } = setting;
     this.connected = new Connected({
       kernelBuffer,
+      batching,
       maxTotalBuffered: setting.maxTotalBuffered * highWaterMark,
       policy: {
         connect: { timeout: BUDGETS.ready, maxPendingBytes },
@@ -143,6 +152,8 @@ export class World {
     const { clock, peer, port, told } = this.connected;
     const endMacrotask = clock.endMacrotask.bind(clock);
     clock.endMacrotask = () => {
+      // A tick ends before its macrotask does.
+      if (port instanceof BatchingPort) port.endTick();
       this.#grace = false;
       endMacrotask();
     };
@@ -156,6 +167,7 @@ export class World {
     port.resets = setting.resets;
     port.stuck = setting.stuck;
     this.#watchSends();
+    this.#watchBatches();
     this.#watchPort();
     told.during = (line) => this.#told(line);
     this.#hooks = GATEWAYS.slice(0, setting.hooks);
@@ -215,6 +227,12 @@ export class World {
         break;
       case 'post':
         this.owner.post('p', this.sent.length);
+        break;
+      case 'sendPlain':
+        void this.owner.send(`#${this.sent.length}`.padEnd(command.bytes, '.'));
+        break;
+      case 'broadcast':
+        for (let sent = 0; sent < command.times; sent++) this.#broadcast(command);
         break;
       case 'sendUnsendable':
         void this.owner.send({} as never);
@@ -354,8 +372,13 @@ export class World {
     if (this.#pingsIgnored && (this.#setting.keeps || this.#setting.maxBuffered < Infinity)) return;
     if (this.owner.queuedBytes > 0) this.faults.push('messages wait for nothing');
     if (port.bufferedAmount > 0) this.faults.push('the socket is not flushed');
-    for (const { text, accepted, acknowledge, waited, outcomes } of this.sent) {
+    for (const sent of this.sent) {
+      const { text, accepted, acknowledge, waited, outcomes } = sent;
       if (!accepted || !waited || outcomes[0]?.status === 'dropped') continue;
+      if (sent.promised) {
+        this.owed.push(sent);
+        continue;
+      }
       const status = outcomes[0]?.status ?? 'pending';
       const expected = acknowledge ? 'acknowledged' : 'written';
       if (status !== expected && !(acknowledge && this.#pingsIgnored)) {
@@ -415,6 +438,41 @@ export class World {
       ...(abortable && { signal: this.#aborter.signal }),
     };
     this.owner.submit(text, request, () => this.#react(then));
+  }
+
+  #broadcast({ bytes, framed }: { readonly bytes: number; readonly framed: boolean }): void {
+    const text = `#${this.sent.length}`.padEnd(bytes, '.');
+    const message = new SharedMessage(Buffer.from(text), false);
+    if (framed) message.frame = message.data;
+    const tally = new BroadcastTally(1);
+    const outcomes: SendOutcome[] = [];
+    tally.onComplete = () => {
+      if (tally.written + tally.lost !== 1)
+        this.faults.push(`G3 ${text} is neither written nor lost`);
+      const lost = { status: 'lost', cause: 'network', sent: 'maybe' } as const;
+      this.#note(text, outcomes, tally.lost > 0 ? lost : { status: 'written' });
+    };
+    const inGrace = this.#grace && !GIVEN_UP.has(this.phase);
+    if (this.owner.submitShared(message, tally)) {
+      const fate = { accepted: true, taken: true, waited: true, outcomes };
+      this.sent.push({ text, ...fate, conflate: undefined, inGrace, acknowledge: false });
+    } else {
+      this.owner.submit(message.data, { binary: false, shared: message }, () => {});
+    }
+  }
+
+  /** An outcome is true when it is told, and not only in the end. */
+  #note(text: string, outcomes: SendOutcome[], outcome: SendOutcome): void {
+    outcomes.push(outcome);
+    const { port, peer } = this.connected;
+    const has = (frames: readonly Frame[]): boolean =>
+      frames.some((frame) => frame.type === 'message' && frame.data.toString() === text);
+    if (outcome.status === 'written' && !has(port.taken)) {
+      this.faults.push(`G3 ${text} is called written, and the kernel does not have it`);
+    }
+    if (outcome.status === 'acknowledged' && !has(peer.frames)) {
+      this.faults.push(`G3 ${text} is called acknowledged, and the peer does not have it`);
+    }
   }
 
   #handBack(messages: readonly UnacknowledgedMessage[]): void {
@@ -530,7 +588,7 @@ export class World {
       const sent: Sent = { text, ...fate, conflate, inGrace, acknowledge, waited, outcomes };
       this.sent.push(sent);
       const tell: Settle = (outcome) => {
-        outcomes.push(outcome);
+        this.#note(text, outcomes, outcome);
         if (outcome.status === 'refused') sent.accepted = false;
         settle?.(outcome);
       };
@@ -540,8 +598,44 @@ export class World {
     };
   }
 
+  /** What shares an outcome with others goes another way. */
+  #watchBatches(): void {
+    const { outbox } = this.owner;
+    const acceptInBatch = outbox.acceptInBatch.bind(outbox);
+    outbox.acceptInBatch = (data) => {
+      const inGrace = this.#grace && !GIVEN_UP.has(this.phase);
+      const shared = acceptInBatch(data);
+      if (!shared) return undefined;
+      const outcomes: SendOutcome[] = [];
+      void shared.then((outcome) => this.#note(String(data), outcomes, outcome));
+      const fate = { accepted: true, taken: true, waited: true, outcomes };
+      this.sent.push({
+        text: String(data),
+        ...fate,
+        conflate: undefined,
+        inGrace,
+        acknowledge: false,
+        promised: true,
+      });
+      return shared;
+    };
+  }
+
   #watchPort(): void {
     const { port, peer } = this.connected;
+    const { sendShared, sharedSink } = port;
+    if (sendShared && sharedSink) {
+      port.sendShared = (message, written) => {
+        const sent = sendShared(message, written);
+        if (sent) this.handed.push(message.data.toString());
+        return sent;
+      };
+      const addShared = sharedSink.addShared.bind(sharedSink);
+      sharedSink.addShared = (frame) => {
+        addShared(frame);
+        this.handed.push(frame.toString());
+      };
+    }
     const send = port.send.bind(port);
     port.send = (data, options, written) => {
       send(data, options, written);

@@ -24,7 +24,10 @@ const NOBODY: SocketListener = {
 };
 
 /** As ws: text for strings and numbers, nothing for what is falsy, binary for all else. */
-function messageOf(data: MessageData, { binary }: MessageOptions): Frame & { type: 'message' } {
+export function messageOf(
+  data: MessageData,
+  { binary }: MessageOptions,
+): Frame & { type: 'message' } {
   const isText = typeof data === 'string' || typeof data === 'number';
   const bytes = isText
     ? Buffer.from(String(data))
@@ -174,7 +177,11 @@ export class FakePort implements SocketPort {
     return this.out.left;
   }
 
+  /** Writes what is held back, before anything else is. */
+  protected flush(): void {}
+
   #write(frame: Frame, done: Written = () => {}): void {
+    this.flush();
     if (this.#held) this.#hold(frameSize(frame), () => this.#write(frame, done));
     else this.out.write(frame, done);
   }
@@ -256,6 +263,7 @@ export class FakePort implements SocketPort {
       return;
     }
     if (this.#peerEnded) return;
+    this.flush();
     this.#peerEnded = true;
     this.#state = 'closing';
     this.out.end();

@@ -1,3 +1,4 @@
+import { BatchingPort } from './batching.port.js';
 import { FakePeer } from './fake.peer.js';
 import { FakePort } from './fake.port.js';
 import { Pipe } from './pipe.js';
@@ -22,6 +23,12 @@ export interface SocketPairOptions {
    * @default false
    */
   readonly connecting?: boolean;
+  /**
+   * The server's end reports all messages of a tick in one.
+   *
+   * @default false
+   */
+  readonly batching?: boolean;
 }
 
 export interface SocketPair {
@@ -36,11 +43,13 @@ export function createSocketPair({
   schedule = (task) => queueMicrotask(task),
   kernelBuffer = 64 * 1024,
   connecting = false,
+  batching = false,
 }: SocketPairOptions = {}): SocketPair {
   const toPeer = new Pipe(kernelBuffer, schedule);
   const toServer = new Pipe(kernelBuffer, schedule);
+  const Port = batching ? BatchingPort : FakePort;
   return {
-    port: new FakePort(toPeer, toServer, schedule, connecting),
+    port: new Port(toPeer, toServer, schedule, connecting),
     peer: new FakePeer(toPeer, toServer, schedule),
   };
 }

@@ -1,0 +1,156 @@
+import type { CloseFrame } from '../../../src/core/close-request.js';
+import type {
+  MessageData,
+  MessageOptions,
+  SharedMessage,
+  SharedSink,
+  SocketPort,
+} from '../../../src/runtime/socket.port.js';
+import { FakePort, messageOf } from './fake.port.js';
+import { frameSize } from './frames.js';
+import type { Pipe } from './pipe.js';
+import type { Schedule } from './task.queue.js';
+
+type Written = Parameters<SocketPort['send']>[2];
+
+/** Larger messages are written at once, and are reported with the others. */
+const LARGEST_HELD = 300;
+
+/** Messages that are reported in one. */
+class Batch {
+  frames = 0;
+  left = 0;
+  ended = false;
+  error: Error | null | undefined;
+}
+
+/**
+ * The server's end of a socket in memory that keeps what is sent until its tick ends, or until
+ * something else is written, and reports all messages of a tick in one.
+ */
+export class BatchingPort extends FakePort {
+  #batch: Batch | undefined;
+  #tick = 1;
+  #heldBytes = 0;
+  #held: { readonly data: Buffer; readonly binary: boolean }[] = [];
+  #written: Written = () => {};
+
+  constructor(
+    out: Pipe,
+    into: Pipe,
+    private readonly later: Schedule,
+    connecting: boolean,
+  ) {
+    super(out, into, later, connecting);
+    this.batch = this.#tick;
+    this.sendShared = (message, written) => this.#sendShared(message, written);
+    const tick = (): number => this.#tick;
+    this.sharedSink = {
+      get tick() {
+        return tick();
+      },
+      addShared: (frame) => this.hold(frame, false),
+    } satisfies SharedSink;
+  }
+
+  override get bufferedAmount(): number {
+    return super.bufferedAmount + this.#heldBytes;
+  }
+
+  override send(data: MessageData, options: MessageOptions | undefined, written: Written): void {
+    if (data instanceof Blob) this.#stopBatching();
+    if (!this.writable || this.batch === undefined) {
+      super.send(data, options, written);
+      return;
+    }
+    const message = messageOf(data, options ?? {});
+    this.#written = written;
+    this.hold(message.data, message.isBinary);
+    if (frameSize(message) > LARGEST_HELD) this.flush();
+  }
+
+  /** A message that is written when the tick ends. */
+  hold(data: Buffer, binary: boolean): void {
+    const batch = (this.#batch ??= this.#begin());
+    batch.frames++;
+    batch.left++;
+    this.#held.push({ data, binary });
+    this.#heldBytes += data.length;
+  }
+
+  override ping(payload: Buffer): void {
+    this.flush();
+    super.ping(payload);
+  }
+
+  override probe(): void {
+    this.flush();
+    super.probe();
+  }
+
+  override close(frame: CloseFrame): void {
+    this.flush();
+    super.close(frame);
+  }
+
+  override end(): void {
+    this.flush();
+    super.end();
+  }
+
+  override destroy(): void {
+    this.endTick();
+    super.destroy();
+  }
+
+  endTick(): void {
+    const batch = this.#batch;
+    if (!batch) return;
+    this.flush();
+    this.#batch = undefined;
+    this.#tick++;
+    if (this.batch !== undefined) this.batch = this.#tick;
+    batch.ended = true;
+    this.#reportDone(batch);
+  }
+
+  protected override flush(): void {
+    const batch = this.#batch;
+    const held = this.#held;
+    this.#held = [];
+    this.#heldBytes = 0;
+    for (const { data, binary } of held) {
+      super.send(data, { binary }, (error) => {
+        batch!.left--;
+        batch!.error ??= error;
+        this.#reportDone(batch!);
+      });
+    }
+  }
+
+  #begin(): Batch {
+    const batch = new Batch();
+    this.later(() => {
+      if (this.#batch === batch) this.endTick();
+    }, 'written');
+    return batch;
+  }
+
+  #reportDone({ ended, left, error, frames }: Batch): void {
+    if (ended && left === 0) this.#written(error, frames);
+  }
+
+  #sendShared(message: SharedMessage, written: Written): boolean {
+    if (!this.writable || this.batch === undefined) return false;
+    this.#written = written;
+    message.frame ??= message.data;
+    this.hold(message.frame, message.binary);
+    return true;
+  }
+
+  #stopBatching(): void {
+    this.endTick();
+    this.batch = undefined;
+    this.sharedSink = undefined;
+  }
+}
