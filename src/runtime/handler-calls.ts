@@ -6,6 +6,7 @@ import {
   type ReplyObserver,
   type StreamListener,
 } from './handler-stream.js';
+import { PlacedSet } from './placed-set.js';
 import { isPullable, PulledStream, type Pullable, type PullHost } from './pulled-stream.js';
 import { isThenable } from './thenable.js';
 
@@ -58,7 +59,7 @@ export class HandlerCalls implements StreamListener {
   #settled: Settled | undefined;
   /** Made with the first Observable whose replies are like any other's. */
   #replies: ReplyObserver | undefined;
-  #streams: Set<HandlerStream | PulledStream> | undefined;
+  #streams: PlacedSet<HandlerStream | PulledStream> | undefined;
 
   constructor(private readonly listener: HandlerCallsListener) {}
 
@@ -121,7 +122,7 @@ export class HandlerCalls implements StreamListener {
       this.#aborted = true;
       this.#controller?.abort(new ConnectionClosingError());
     }
-    for (const stream of this.#streams ?? []) {
+    for (const stream of this.#streams?.members ?? []) {
       if (!(stream.patient && this.listener.accepting) && stream.cut()) this.#refuseStream();
     }
   }
@@ -186,7 +187,7 @@ export class HandlerCalls implements StreamListener {
     call: HandlerCall | undefined,
   ): HandlerStream {
     const stream = new HandlerStream(this, observer, call);
-    (this.#streams ??= new Set()).add(stream);
+    (this.#streams ??= new PlacedSet()).add(stream);
     return stream.start(source);
   }
 
@@ -199,12 +200,12 @@ export class HandlerCalls implements StreamListener {
     const stream = new PulledStream(this.listener, observer, (ended) => {
       this.#endStream(ended, call);
     });
-    (this.#streams ??= new Set()).add(stream);
+    (this.#streams ??= new PlacedSet()).add(stream);
     stream.start(source);
   }
 
   #endStream(stream: HandlerStream | PulledStream, call: HandlerCall | undefined): void {
-    this.#streams?.delete(stream);
+    this.#streams!.remove(stream);
     this.#end(call);
   }
 

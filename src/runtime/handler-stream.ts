@@ -1,4 +1,5 @@
 import type { HandlerCall } from './handler-call.js';
+import type { Placed } from './placed-set.js';
 
 /** What rxjs calls an Observable, by shape, so that the runtime depends on none of its copies. */
 export interface ObservableLike {
@@ -34,7 +35,8 @@ export interface StreamListener {
  * One Observable of a handler: it ends once, by itself or cut. It is the observer of its source,
  * too: behind an interceptor there is one of them for each message, and closures cost.
  */
-export class HandlerStream implements ReplyObserver {
+export class HandlerStream implements ReplyObserver, Placed {
+  place = 0;
   #begun = false;
   #ended = false;
   #subscription: { unsubscribe(): void } | undefined;

@@ -1,4 +1,5 @@
 import type { ReplyObserver } from './handler-stream.js';
+import type { Placed } from './placed-set.js';
 
 /** What gives its next value when it is asked: an async generator, a `Readable`, a generator. */
 export type Pullable = AsyncIterable<unknown> | Generator;
@@ -30,7 +31,8 @@ function iteratorOf(source: Pullable): AsyncIterator<unknown> | Iterator<unknown
  * One source of a handler, asked for its next value only while there is room for it: the pace is
  * the reader's (G11). It ends once, by itself or cut.
  */
-export class PulledStream {
+export class PulledStream implements Placed {
+  place = 0;
   #begun = false;
   #ended = false;
   #iterator: ReturnType<typeof iteratorOf> | undefined;
