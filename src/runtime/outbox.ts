@@ -366,7 +366,6 @@ export class Outbox {
 
   /** Writes the ping that goes directly before the close frame; returns its number. */
   markClose(): number {
-    this.#takeIn();
     const marks = (this.#marks ??= new ReadMarks());
     this.#part();
     this.port.ping(marks.place(this.#handed), true);
@@ -398,14 +397,13 @@ export class Outbox {
 
   /** Gives every open send its outcome; the connection has ended. */
   settle(cause: LossCause): void {
-    this.#takeIn();
+    this.#part();
     this.#settled = true;
     const queued = [...(this.#queue ?? [])];
     this.#queue = undefined;
     const waiters = [...(this.#writtenWaiters ?? []), ...(this.#acknowledgedWaiters ?? [])];
     this.#writtenWaiters = undefined;
     this.#acknowledgedWaiters = undefined;
-    this.#part();
     this.#marks = undefined;
     this.#charge(0);
     for (const waiter of waiters) waiter.settle({ status: 'lost', cause, sent: 'maybe' });
@@ -645,9 +643,8 @@ export class Outbox {
   /** A write that failed belongs to a connection that is ending, and `settle` tells of it. */
   readonly #onWritten = (error?: Error | null, messages = 1): void => {
     if (error || this.#settled) return;
-    this.#takeIn();
-    this.#confirmed += messages;
     this.#part();
+    this.#confirmed += messages;
     this.#settleWritten();
     if (this.#queue?.first) this.#pump();
     if (this.#handed === this.#confirmed || this.#charged > this.policy.highWaterMark) {
