@@ -32,9 +32,27 @@ export interface StreamListener {
 }
 
 /**
- * One Observable of a handler: it ends once, by itself or cut. It is the observer of its source,
- * too: behind an interceptor there is one of them for each message, and closures cost.
+ * What a source is given: one object rather than three closures, as behind an interceptor there is
+ * one for each message. Its methods may be called on an object that only inherits from it, as
+ * rxjs 6 does, and rxjs 7 with `useDeprecatedNextContext`; and nothing else may be there to call.
  */
+class StreamObserver implements ReplyObserver {
+  constructor(private readonly stream: HandlerStream) {}
+
+  next(value: unknown): void {
+    this.stream.next(value);
+  }
+
+  error(thrown: unknown): void {
+    this.stream.error(thrown);
+  }
+
+  complete(): void {
+    this.stream.complete();
+  }
+}
+
+/** One Observable of a handler: it ends once, by itself or cut. */
 export class HandlerStream implements ReplyObserver, Placed {
   place = 0;
   #begun = false;
@@ -58,7 +76,7 @@ export class HandlerStream implements ReplyObserver, Placed {
 
   start(source: ObservableLike): this {
     try {
-      this.#subscription = source.subscribe(this);
+      this.#subscription = source.subscribe(new StreamObserver(this));
     } catch (thrown) {
       // rxjs's own never throw here, but what else has its shape may.
       this.error(thrown);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { EMPTY, lastValueFrom, NEVER, Observable, of, Subject, throwError } from 'rxjs';
+import { config, EMPTY, lastValueFrom, NEVER, Observable, of, Subject, throwError } from 'rxjs';
 import {
   HandlerStream,
   isObservable,
@@ -66,6 +66,31 @@ describe('a stream', () => {
     const { made, log } = stream();
     made.start(of(1, 2));
     expect(log).toEqual(['next 1', 'next 2', 'ended', 'complete']);
+  });
+
+  test('may be called by what only inherits from its observer, as rxjs 6 does', () => {
+    const { made, log } = stream();
+    made.start(
+      shaped((observer) => {
+        expect('unsubscribe' in observer).toBe(false);
+        const context = Object.create(observer) as typeof observer;
+        context.next(1);
+        context.error(new Error('database'));
+        return nothing;
+      }),
+    );
+    expect(log).toEqual(['next 1', 'ended', 'error database']);
+  });
+
+  test('passes all on where rxjs gives observers a context of their own', () => {
+    const { made, log } = stream();
+    config.useDeprecatedNextContext = true;
+    try {
+      made.start(of(1));
+    } finally {
+      config.useDeprecatedNextContext = false;
+    }
+    expect(log).toEqual(['next 1', 'ended', 'complete']);
   });
 
   test('that is empty ends at once', () => {
