@@ -9,7 +9,7 @@ import {
 } from '@nestjs/common';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { WsAdapter } from '@nestjs/platform-ws';
-import { ConnectedSocket, MessageBody, SubscribeMessage } from '@nestjs/websockets';
+import { ConnectedSocket, MessageBody, SubscribeMessage, WsException } from '@nestjs/websockets';
 import { WsContextCreator } from '@nestjs/websockets/context/ws-context-creator.js';
 import { createHook } from 'node:async_hooks';
 import { WebSocket } from 'ws';
@@ -24,10 +24,21 @@ const Later = createParamDecorator(() => Promise.resolve('later'));
 const Thenable = createParamDecorator(() => ({
   then: (take: (v: string) => void) => take('then'),
 }));
-const Failing = createParamDecorator((late: boolean) => {
-  if (!late) throw new Error('failing');
-  return Promise.reject(new Error('failing later'));
+const Late = createParamDecorator(() => Promise.reject(new WsException('late')));
+const Failing = createParamDecorator((how: string) => {
+  throw new WsException(how);
 });
+const Hostile = createParamDecorator(
+  () =>
+    new Proxy(
+      {},
+      {
+        get: () => {
+          throw new WsException('hostile');
+        },
+      },
+    ),
+);
 
 @Injectable()
 class Marked implements PipeTransform {
@@ -63,12 +74,23 @@ class Arguments extends Echo {
   }
 
   @SubscribeMessage('failing')
-  failing(
-    @Failing(true) _later: unknown,
-    @Failing(false) _now: unknown,
-    @Now() now: unknown,
-  ): void {
+  failing(@Failing('now') _now: unknown, @Now() now: unknown, @Late() _late: unknown): void {
     this.#take(now);
+  }
+
+  @SubscribeMessage('failing twice')
+  failingTwice(@Failing('b') _b: unknown, @Failing('a') _a: unknown, @Late() _c: unknown): void {
+    this.#take();
+  }
+
+  @SubscribeMessage('failing late')
+  failingLate(@Now() now: unknown, @Late() _late: unknown): void {
+    this.#take(now);
+  }
+
+  @SubscribeMessage('hostile')
+  hostile(@Hostile() _hostile: unknown, @Late() _late: unknown): void {
+    this.#take();
   }
 
   @UsePipes(Marked)
@@ -83,8 +105,10 @@ class Arguments extends Echo {
   }
 }
 
-function eventOf(text: string): string {
-  return (JSON.parse(text) as { event: string }).event;
+/** What an exception filter said, or else the event. */
+function reasonOf(text: string): string {
+  const { event, data } = JSON.parse(text) as { event: string; data?: { message?: string } };
+  return data?.message ?? event;
 }
 
 const nestsOwn = WsContextCreator.prototype.createPipesFn;
@@ -132,11 +156,12 @@ describe.each([
 
   test('that fail are the exception filter’s, once, and the handler does not run', async () => {
     const { client, given } = await start(byNest);
-    client.emit('failing');
-    await client.messages.reached(1, 'exception');
-    client.emit('echo');
-    await client.messages.reached(2, 'echo');
-    expect(client.messages.all.map(eventOf)).toEqual(['exception', 'echo']);
+    for (const event of ['failing', 'failing twice', 'failing late', 'hostile', 'echo']) {
+      client.emit(event);
+      // oxlint-disable-next-line no-await-in-loop
+      await client.messages.reached(client.messages.count + 1, event);
+    }
+    expect(client.messages.all.map(reasonOf)).toEqual(['now', 'a', 'late', 'hostile', 'echo']);
     expect(given.count).toBe(0);
   });
 
