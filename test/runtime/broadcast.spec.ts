@@ -69,8 +69,9 @@ test('who can share it takes it without a copy of its own, and all others as any
   const all = targets(1);
   let shared: [SharedMessage, BroadcastTally] | undefined;
   const refusing = { submit: refuse };
+  let copies = 0;
   const sharing = {
-    submit: () => false,
+    submit: () => ++copies > 0,
     submitShared: (message: SharedMessage, tally: BroadcastTally) => {
       shared = [message, tally];
       return true;
@@ -78,6 +79,7 @@ test('who can share it takes it without a copy of its own, and all others as any
   };
   const outcome = broadcast([sharing, all[0]!, refusing], 'frame');
   const [message, tally] = shared!;
+  expect(copies).toBe(0);
   expect(message.data).toBe(all[0]!.sent!.data);
   expect(message.binary).toBe(false);
   tally.add({ status: 'written' });

@@ -1139,6 +1139,51 @@ describe('what is not acknowledged', () => {
     expect(comesTo(100)).toBe('accepted');
   });
 
+  test('lets nothing overtake one that is accepted, and does not fit yet', () => {
+    start(32 * KiB, HIGH_WATER_MARK, { maxBuffered: 1_000, overflow: 'wait' });
+    peer.habits.answersPings = false;
+    acceptAcknowledged('x'.repeat(400));
+    acceptAcknowledged('y'.repeat(700));
+    io.run();
+    expect([outbox.accepted, outbox.queuedBytes, port.bufferedAmount]).toEqual([2, 700, 0]);
+    expect(outbox.accept('plain')).toBe('overflow');
+    const [ping] = peer.frames.filter(({ type }) => type === 'ping') as { payload: Buffer }[];
+    peer.pong(ping!.payload);
+    io.run();
+    expect(peer.texts.slice(1)).toEqual(['y'.repeat(700)]);
+  });
+
+  test('counts as held by the process until it is acknowledged', () => {
+    peer.habits.answersPings = false;
+    acceptAcknowledged('x'.repeat(500));
+    io.run();
+    expect([port.bufferedAmount, budget.used]).toEqual([0, 500]);
+    const [ping] = peer.frames.filter(({ type }) => type === 'ping') as { payload: Buffer }[];
+    peer.pong(ping!.payload);
+    io.run();
+    expect(budget.used).toBe(0);
+  });
+
+  test('makes room for those who wait only once half of it was acknowledged', () => {
+    start(32 * KiB, HIGH_WATER_MARK, { ...keep, maxBuffered: 1_000 });
+    peer.habits.answersPings = false;
+    const pong = (index: number): void => {
+      const pings = peer.frames.filter(({ type }) => type === 'ping') as { payload: Buffer }[];
+      peer.pong(pings[index]!.payload);
+      io.run();
+    };
+    comesTo(400);
+    io.run();
+    comesTo(600);
+    io.run();
+    const rooms: boolean[] = [];
+    outbox.whenRoom((room) => rooms.push(room));
+    pong(0);
+    expect(rooms).toEqual([]);
+    pong(1);
+    expect(rooms).toEqual([true]);
+  });
+
   test('lets those go on who waited for it', () => {
     start(32 * KiB, HIGH_WATER_MARK, { ...keep, maxBuffered: 1_000, overflow: 'wait' });
     peer.habits.answersPings = false;
@@ -1358,6 +1403,36 @@ describe('One message for many', () => {
         last(undefined, frames);
         frames = 0;
       };
+    });
+
+    /** The same port for another outbox. */
+    const restart = (highWaterMark: number): void => {
+      const ports = { sendShared: port.sendShared, sharedSink: port.sharedSink };
+      start(1_000 * KiB, highWaterMark);
+      Object.assign(port, ports, { batch: 1 });
+    };
+
+    test.each([
+      [350, 100, 2],
+      [1_000 * KiB, 5 * KiB, 3],
+    ])('goes by none past a mark of %i B, and past 16 KiB', (highWaterMark, bytes, some) => {
+      restart(highWaterMark);
+      const large = new SharedMessage(Buffer.alloc(bytes), false);
+      const [first, ...others] = talliesOf(20) as [BroadcastTally, ...BroadcastTally[]];
+      outbox.acceptShared(large, first);
+      expect(others.filter((tally) => outbox.lane!.take(large, tally))).toHaveLength(some);
+    });
+
+    test('asks whether the reader still reads by what went by it, too', () => {
+      restart(1_000 * KiB);
+      let pings = 0;
+      port.ping = () => pings++;
+      const large = new SharedMessage(Buffer.alloc(8 * KiB), false);
+      for (const tally of talliesOf(36)) {
+        if (!outbox.lane?.take(large, tally)) outbox.acceptShared(large, tally);
+        if (outbox.lane?.messages === 2) report();
+      }
+      expect(pings).toBe(1);
     });
 
     test('may go by a lane, and counts as if it had not', () => {
