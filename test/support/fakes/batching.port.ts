@@ -78,24 +78,10 @@ export class BatchingPort extends FakePort {
     this.#heldBytes += data.length;
   }
 
-  override ping(payload: Buffer): void {
-    this.flush();
-    super.ping(payload);
-  }
-
-  override probe(): void {
-    this.flush();
-    super.probe();
-  }
-
+  /** What is held goes before it, while the socket still takes messages. */
   override close(frame: CloseFrame): void {
     this.flush();
     super.close(frame);
-  }
-
-  override end(): void {
-    this.flush();
-    super.end();
   }
 
   override destroy(): void {
