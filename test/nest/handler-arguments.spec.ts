@@ -13,6 +13,7 @@ import { ConnectedSocket, MessageBody, SubscribeMessage, WsException } from '@ne
 import { WsContextCreator } from '@nestjs/websockets/context/ws-context-creator.js';
 import { createHook } from 'node:async_hooks';
 import { WebSocket } from 'ws';
+import type { SafeCloseOptions } from '../../src/index.js';
 import { fillArgumentsAtOnce } from '../../src/nest/handler-arguments.js';
 import { WsClient } from '../support/clients/ws.client.js';
 import { Tally } from '../support/waiting.js';
@@ -220,8 +221,11 @@ test('Nest’s own is left where it describes parameters in another way, or has 
   expect(WsContextCreator.prototype.createPipesFn).toBeUndefined();
 });
 
-test('An app that is only observed is left to Nest', async () => {
+test.each<[string, SafeCloseOptions]>([
+  ['is only observed', { mode: 'observe' }],
+  ['keeps its adapter', { installAdapter: false }],
+])('An app that %s is left to Nest', async (_how, safeClose) => {
   const Gateway = gatewayOf(Arguments);
-  await host({ providers: [Gateway], safeClose: { mode: 'observe' } });
+  await host({ providers: [Gateway], safeClose });
   expect(WsContextCreator.prototype.createPipesFn).toBe(nestsOwn);
 });
