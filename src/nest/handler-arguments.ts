@@ -58,8 +58,8 @@ function fillAtOnce(parameters: readonly Parameter[]): FillArguments {
 }
 
 /**
- * Nest resolves each argument of a handler by promises, fourteen for each message and a third of
- * what it costs (bench, dispatch), also where no pipe stands before any of them. Such arguments
+ * Nest resolves each argument of a handler by promises, fourteen for each message with two of them,
+ * also where no pipe stands before any (bench, dispatch: 1.5 times as fast without). Such arguments
  * are filled in at once here, and only what is a promise is awaited. Handlers with a pipe are
  * Nest's as before, as are all where Nest has no such method.
  *

@@ -5,7 +5,8 @@ export interface Placed {
 
 /**
  * A set without a hash, for members that come and go with each message (bench, an intercepted
- * handler: a twelfth of it): one that goes leaves its place to the last. Each is in one set at most, and is removed only where it is in it.
+ * handler: a twelfth of it): one that goes leaves its place to the last. Each is in one set at most,
+ * and is removed only where it is in it.
  */
 export class PlacedSet<T extends Placed> {
   readonly #members: T[] = [];
