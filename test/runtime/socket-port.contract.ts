@@ -1,7 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import type { CloseFrame } from '../../src/core/close-request.js';
-import type { MessageData, SocketListener, SocketPort } from '../../src/runtime/socket.port.js';
+import {
+  SharedMessage,
+  type MessageData,
+  type SocketListener,
+  type SocketPort,
+} from '../../src/runtime/socket.port.js';
 
 export interface PeerMessage {
   readonly data: Buffer;
@@ -148,6 +153,12 @@ class Sender {
     for (const message of messages) this.port.send(message, undefined, this.#written);
   }
 
+  /** One for many, by its own way where there is one. */
+  share(message: SharedMessage): void {
+    if (this.port.sendShared?.(message, this.#written)) return;
+    this.port.send(message.data, { binary: message.binary, shared: message }, this.#written);
+  }
+
   readonly #written = (error?: Error | null, messages = 1): void => {
     this.results.push(...Array.from({ length: messages }, () => error));
   };
@@ -197,6 +208,20 @@ export function socketPortContract(name: string, kind: PortKind): void {
 
   describe(`the port over ${name}`, () => {
     describe('sending', () => {
+      test.each([false, true])(
+        'one message for many goes out in its place, and is reported once (binary: %s)',
+        async (binary) => {
+          const { peer, sender } = await connected();
+          sender.send('before');
+          sender.share(new SharedMessage(Buffer.from('for all'), binary));
+          sender.send('behind');
+          await until(() => peer.messages.length === 3 && sender.results.length === 3);
+          expect(peer.order).toEqual(['before', 'for all', 'behind']);
+          expect(peer.messages[1]!.isBinary).toBe(binary);
+          expect(sender.failed).toBe(0);
+        },
+      );
+
       test('every kind of message arrives as ws would send it, in the order of the calls', async () => {
         const { port, peer, sender } = await connected();
         const view = new Uint8Array([0, 1, 2, 3]).subarray(1, 3);
