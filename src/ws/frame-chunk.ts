@@ -1,16 +1,20 @@
 /**
- * Sizes of the chunks that frames are put together in. The smallest holds what most connections
- * send in a tick, so that a tick in which all of them send something stays small; the largest
- * makes the system call cheap, and is a quarter of the default high-water mark.
+ * Sizes of chunks. The smallest holds what most connections send in a tick, so that a tick in
+ * which all of them send something stays small; the last two are for single long texts, of which
+ * nobody knows how many bytes they are before they are encoded.
  */
-const SIZES = [1024, 4 * 1024, 16 * 1024] as const;
+const SIZES = [1024, 4 * 1024, 16 * 1024, 64 * 1024, 256 * 1024] as const;
 
-export const LARGEST_CHUNK = SIZES[2];
+/**
+ * Bytes up to which frames are put together: they make the system call cheap, and are a quarter of
+ * the default high-water mark.
+ */
+export const FULL_CHUNK = SIZES[2];
 
-/** Chunks of each size that are kept for the next tick: 4 MiB of each at most, a thousand of the middle one. */
+/** Chunks of each size that are kept for the next tick: 4 MiB of each at most, a thousand of the second one. */
 const KEPT_BYTES = 4 * 1024 * 1024;
 
-/** A piece of memory that is written to a socket as one. */
+/** A piece of memory that frames are put together in, and that is written to a socket as one. */
 export class FrameChunk {
   static readonly #free: FrameChunk[][] = SIZES.map(() => []);
 

@@ -8,34 +8,40 @@ const PING = 0x89;
 /** What a compressed message has beside it (RFC 7692 §6). */
 export const COMPRESSED = 0x40;
 
-/** The most that 16 bits of length can say. */
-export const LARGEST_FRAMED = 0xffff;
-
-/** More than the longest header that is needed here, of 16 bits of length (RFC 6455 §5.2). */
-export const HEADER_ROOM = 4;
-
+// The three forms of a length (RFC 6455 §5.2).
 const SHORT = 125;
 const TWO_BYTES_FOLLOW = 126;
+const LARGEST_OF_TWO_BYTES = 0xffff;
+const EIGHT_BYTES_FOLLOW = 127;
 
-/** Bytes before the payload of an unmasked frame of less than 64 KiB. */
+/** The longest header of an unmasked frame. */
+export const HEADER_ROOM = 10;
+
+/** Bytes before the payload of an unmasked frame. */
 function headerOf(length: number): number {
-  return length <= SHORT ? 2 : 4;
+  if (length <= SHORT) return 2;
+  return length <= LARGEST_OF_TWO_BYTES ? 4 : HEADER_ROOM;
 }
 
 function writeHeader(target: Buffer, offset: number, first: number, length: number): void {
   target[offset] = first;
   if (length <= SHORT) {
     target[offset + 1] = length;
-    return;
+  } else if (length <= LARGEST_OF_TWO_BYTES) {
+    target[offset + 1] = TWO_BYTES_FOLLOW;
+    target[offset + 2] = length >>> 8;
+    target[offset + 3] = length & 0xff;
+  } else {
+    target[offset + 1] = EIGHT_BYTES_FOLLOW;
+    // No Buffer is as long as 2⁴⁸ bytes.
+    target.writeUInt16BE(0, offset + 2);
+    target.writeUIntBE(length, offset + 4, 6);
   }
-  target[offset + 1] = TWO_BYTES_FOLLOW;
-  target[offset + 2] = length >>> 8;
-  target[offset + 3] = length & 0xff;
 }
 
 /**
- * Writes a frame of less than 64 KiB at `offset`, where it must have room; returns its end. The
- * length of a text is known only once it is written, so its header is guessed to be that of ASCII.
+ * Writes a frame at `offset`, where it must have room; returns its end. The length of a text is
+ * known only once it is written, so its header is guessed to be that of ASCII.
  */
 export function writeFrame(
   target: Buffer,
@@ -57,9 +63,9 @@ export function writeFrame(
   return offset + header + length;
 }
 
-/** A frame of at most `LARGEST_FRAMED` bytes. */
-export function frameOf(first: number, data: Uint8Array): Buffer {
-  const frame = Buffer.allocUnsafeSlow(headerOf(data.length) + data.length);
+export function frameOf(first: number, data: string | Uint8Array): Buffer {
+  const length = Buffer.byteLength(data);
+  const frame = Buffer.allocUnsafeSlow(headerOf(length) + length);
   writeFrame(frame, 0, first, data);
   return frame;
 }

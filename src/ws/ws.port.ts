@@ -22,8 +22,8 @@ import {
   writeQueueSize,
 } from './ws.internals.js';
 import { DeflateContext, deflated } from './deflate-context.js';
-import { BINARY, COMPRESSED, frameOf, LARGEST_FRAMED, pingOf, TEXT } from './frame.js';
-import { FrameBatch, LARGEST_PAYLOAD } from './frame-batch.js';
+import { BINARY, COMPRESSED, frameOf, pingOf, TEXT } from './frame.js';
+import { FrameBatch } from './frame-batch.js';
 
 /** What ws's receiver has met that it answers by calling `close()` itself. */
 export type ReceiverVerdict = 'peer-closed' | 'protocol-failed';
@@ -36,6 +36,9 @@ const MAX_PENDING_PONGS = 60;
 const NOTHING = Buffer.alloc(0);
 
 const NO_OPTIONS: MessageOptions = Object.freeze({});
+
+/** Bytes past which zlib's threads compress, as the event loop would wait too long for it. */
+const LARGEST_COMPRESSED = 64 * 1024;
 
 /** Set to anything, every message takes ws's own way: to find out whether ours is at fault. */
 const STRAIGHT = process.env['SAFE_CLOSE_NO_BATCHING'] === undefined;
@@ -126,24 +129,18 @@ export class WsPort implements SocketPort {
     if (this.#fragmented || (options && (options.fin === false || options.mask))) return false;
     const binary = options?.binary;
     if (typeof data === 'string') {
-      if (this.#deflate || data.length > LARGEST_PAYLOAD) return false;
-      batch.add(binary ? BINARY : TEXT, data);
-      return true;
+      return !this.#deflate && batch.add(binary ? BINARY : TEXT, data);
     }
     if (!(data instanceof Uint8Array)) return false;
     const first = (binary ?? true) ? BINARY : TEXT;
     const shared = options?.shared;
-    if (shared instanceof SharedMessage && data.length <= LARGEST_FRAMED) {
-      return this.#addShared(batch, first, data, shared);
-    }
-    if (this.#deflate || data.length > LARGEST_PAYLOAD) return false;
-    batch.add(first, data);
-    return true;
+    if (shared instanceof SharedMessage) return this.#addShared(batch, first, data, shared);
+    return !this.#deflate && batch.add(first, data);
   }
 
   sendShared(message: SharedMessage, written: Written): boolean {
     const batch = this.#batching();
-    if (!batch || this.#fragmented || message.data.length > LARGEST_FRAMED) return false;
+    if (!batch || this.#fragmented) return false;
     this.#written = written;
     return this.#addShared(batch, message.binary ? BINARY : TEXT, message.data, message);
   }
@@ -158,7 +155,7 @@ export class WsPort implements SocketPort {
       batch.addShared((shared.frame ??= frameOf(first, data)));
       return true;
     }
-    if (!context.idle) return false;
+    if (!context.idle || data.length > LARGEST_COMPRESSED) return false;
     const frame = (shared.compressedFrame ??= smallestFrameOf(first, data));
     if ((frame[0]! & COMPRESSED) !== 0) context.overwrite();
     batch.addShared(frame);

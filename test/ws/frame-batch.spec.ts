@@ -14,7 +14,7 @@ interface Report {
 
 /** A real pair of sockets, and every write that reaches the stream itself. */
 class Pair {
-  readonly writes: number[] = [];
+  readonly written: Buffer[] = [];
   readonly reports: Report[] = [];
   readonly batch: FrameBatch;
   readonly #chunks: Buffer[] = [];
@@ -26,7 +26,7 @@ class Pair {
   ) {
     const write = server.write.bind(server) as (...args: unknown[]) => boolean;
     server.write = (chunk: Buffer, ...rest: unknown[]) => {
-      this.writes.push(chunk.length);
+      this.written.push(chunk);
       return write(chunk, ...rest);
     };
     this.batch = new FrameBatch(server, (error, frames) => {
@@ -49,6 +49,10 @@ class Pair {
       afterTest(() => void socket.destroy());
     }
     return new Pair(server, client);
+  }
+
+  get writes(): number[] {
+    return this.written.map((chunk) => chunk.length);
   }
 
   async receives(bytes: number): Promise<string> {
@@ -104,11 +108,49 @@ describe('The frames of one tick', () => {
     pair.batch.add(TEXT, 'y'.repeat(1000));
     expect(pair.writes).toEqual([10_000, 15_000]);
     pair.batch.addShared(Buffer.alloc(20_000, 'z'));
-    await macrotask();
+    // Longer than a chunk, so that nothing is put beside it.
     expect(pair.writes).toEqual([10_000, 15_000, 1004, 20_000]);
+    await macrotask();
     const text = await pair.receives(46_004);
     expect(text.replaceAll(/(.)\1+/g, '$1')).toBe('x\x81~\x03\u00e8yz');
     expect(pair.reports).toEqual([{ error: undefined, frames: 5 }]);
+  });
+
+  test('of a long text that is sent again are made once for all, whatever its length', async () => {
+    const other = await Pair.make();
+    const [long, longer] = ['x'.repeat(50_000), 'y'.repeat(100_000)];
+    for (const text of [long, longer]) {
+      for (const { batch } of [pair, other, pair]) expect(batch.add(TEXT, text)).toBe(true);
+      pair.batch.add(BINARY, text);
+    }
+    // Before the tick is over, as nothing fits beside them.
+    expect(pair.writes).toEqual([50_004, 50_004, 50_004, 100_010, 100_010, 100_010]);
+    expect(other.writes).toEqual([50_004, 100_010]);
+    // In memory that is used again as long as nobody knows that there will be others.
+    expect(other.written[0]).toBe(pair.written[1]);
+    expect(pair.written[1]).not.toBe(pair.written[0]);
+    expect(new Set([...pair.written.slice(3, 5), other.written[1]]).size).toBe(1);
+    const all = `\x81\x7e\xc3\x50${long}\x81\x7f\0\0\0\0\0\x01\x86\xa0${longer}`;
+    expect((await other.receives(150_014)) === all).toBe(true);
+    expect((await pair.receives(450_042)).slice(-100_010, -99_999)).toBe(
+      '\x82\x7f\0\0\0\0\0\x01\x86\xa0y',
+    );
+    expect(pair.reports).toEqual([{ error: undefined, frames: 6 }]);
+  });
+
+  test('of longer texts are put together, too, until they fill a chunk', async () => {
+    const texts = Array.from({ length: 7 }, (_, index) => String(index).repeat(5000));
+    for (const text of texts) pair.batch.add(TEXT, text);
+    expect(pair.writes).toEqual([4 * 5004]);
+    const text = await pair.receives(7 * 5004);
+    expect(text.replaceAll('\x81~\x13\x88', '')).toBe(texts.join(''));
+    expect(pair.writes).toEqual([4 * 5004, 3 * 5004]);
+  });
+
+  test('of long data are left to ws', () => {
+    expect(pair.batch.add(BINARY, Buffer.alloc(4096))).toBe(true);
+    expect(pair.batch.add(BINARY, Buffer.alloc(4097))).toBe(false);
+    expect(pair.batch.bytes).toBe(4100);
   });
 
   test('that others send, too, fail with the socket', async () => {

@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { FrameChunk, LARGEST_CHUNK } from '../../src/ws/frame-chunk.js';
+import { FrameChunk, FULL_CHUNK } from '../../src/ws/frame-chunk.js';
 
 describe('A chunk', () => {
   test('is the smallest in which what is asked for fits', () => {
-    const sizes = [1, 1024, 1025, 4096, 4097, LARGEST_CHUNK].map((room) => FrameChunk.take(room));
-    expect(sizes.map(({ room }) => room)).toEqual([1024, 1024, 4096, 4096, 16_384, 16_384]);
+    const rooms = [1, 1024, 1025, 4096, 4097, FULL_CHUNK, 16_385, 65_537, 262_144];
+    const sizes = rooms.map((room) => FrameChunk.take(room).room / 1024);
+    expect(sizes).toEqual([1, 1, 4, 4, 16, 16, 64, 256, 256]);
   });
 
   test('grows with its content, and what it grew out of is used again', () => {
@@ -18,9 +19,9 @@ describe('A chunk', () => {
   });
 
   test('that is given back is kept, up to 4 MiB of a size', () => {
-    const taken = Array.from({ length: 300 }, () => FrameChunk.take(LARGEST_CHUNK));
+    const taken = Array.from({ length: 300 }, () => FrameChunk.take(FULL_CHUNK));
     for (const chunk of taken) chunk.giveBack();
-    const again = Array.from({ length: 300 }, () => FrameChunk.take(LARGEST_CHUNK));
+    const again = Array.from({ length: 300 }, () => FrameChunk.take(FULL_CHUNK));
     expect(again.filter((chunk) => taken.includes(chunk))).toHaveLength(256);
   });
 });

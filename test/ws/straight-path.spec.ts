@@ -34,6 +34,20 @@ function countWrites(stream: Socket): () => number {
   return () => writes;
 }
 
+/** What is written to any of them from now on, one buffer at a time. */
+function chunksTo(pairs: readonly { readonly socket: object }[]): Buffer[] {
+  const written: Buffer[] = [];
+  for (const { socket } of pairs) {
+    const { _socket: stream } = socket as { readonly _socket: Socket };
+    const write = stream._write.bind(stream);
+    stream._write = (chunk: Buffer, ...rest) => {
+      written.push(chunk);
+      write(chunk, ...rest);
+    };
+  }
+  return written;
+}
+
 /* What a message costs, by counts that are the same on every machine. */
 describe.each([NEWEST, LOWEST])('The straight path of $name', (copy) => {
   async function started() {
@@ -83,20 +97,32 @@ describe.each([NEWEST, LOWEST])('The straight path of $name', (copy) => {
 
   test('broadcasts of one turn are one write each, and nobody has a copy', async () => {
     const pairs = await Promise.all([started(), started(), started()]);
-    const written: unknown[] = [];
-    for (const { socket } of pairs) {
-      const stream = (socket as unknown as { _socket: Socket })._socket;
-      const write = stream._write.bind(stream);
-      stream._write = (chunk, ...rest) => {
-        written.push(chunk);
-        write(chunk, ...rest);
-      };
-    }
+    const written = chunksTo(pairs);
     const owners = pairs.map(({ owner }) => owner);
     const outcomes = [TEXT, 'y'.repeat(64)].map((text) => broadcast(owners, text));
     for (const outcome of await Promise.all(outcomes)) expect(outcome.written).toBe(3);
-    expect(written.map((chunk) => (chunk as Buffer).length)).toEqual([132, 132, 132]);
+    expect(written.map((chunk) => chunk.length)).toEqual([132, 132, 132]);
     expect(new Set(written).size).toBe(1);
+  });
+
+  test('a long text that many are sent one by one is framed once', async () => {
+    const pairs = await Promise.all([started(), started(), started()]);
+    const text = 'long '.repeat(50_000);
+    const received = pairs.map(
+      ({ peer }) =>
+        new Promise((resolve) => {
+          peer.on(
+            'message',
+            (message: Buffer) => message.length > 5 && resolve(message.toString()),
+          );
+        }),
+    );
+    const written = chunksTo(pairs);
+    const outcomes = pairs.map(({ owner }) => owner.send(text));
+    for (const outcome of await Promise.all(outcomes)) expect(outcome.status).toBe('written');
+    expect(written).toHaveLength(3);
+    expect(new Set(written).size).toBe(1);
+    for (const message of await Promise.all(received)) expect(message === text).toBe(true);
   });
 
   test.each([true, {}, { frame: Buffer.from('no frame') }])(
@@ -112,7 +138,7 @@ describe.each([NEWEST, LOWEST])('The straight path of $name', (copy) => {
     },
   );
 
-  test.each([125, 126, 65_535, 65_536])(
+  test.each([125, 126, 65_535, 65_536, 300_000])(
     'a broadcast of %i bytes is what was sent',
     async (size) => {
       const { owner, peer } = await started();
