@@ -218,11 +218,11 @@ async function startRaw(): Promise<App> {
 }
 
 /** In turns of so many, until all are done. */
-function inTurns(total: number, perTurn: number, work: (index: number) => unknown): void {
+function inTurns(total: number, perTurn: number, work: () => unknown): void {
   let done = 0;
   const turn = (): void => {
     const waiting: unknown[] = [];
-    for (const end = Math.min(total, done + perTurn); done < end; done++) waiting.push(work(done));
+    for (const end = Math.min(total, done + perTurn); done < end; done++) waiting.push(work());
     if (done >= total) return;
     if (waiting[0] === undefined) setImmediate(turn);
     else void Promise.all(waiting).then(() => setImmediate(turn));
@@ -233,13 +233,14 @@ function inTurns(total: number, perTurn: number, work: (index: number) => unknow
 function push(app: App, command: PushCommand): void {
   const { perClient, bytes, perTurn, fresh, binary, awaited } = command;
   const same = binary ? Buffer.alloc(bytes, 'x') : 'x'.repeat(bytes);
+  let made = 0;
+  const next = (): string | Buffer => (fresh ? String(made++).padEnd(bytes, 'x') : same);
   const clients = [...app.clients()];
   // Of one clock for all processes of the machine.
   process.send!({ began: Number(process.hrtime.bigint()) / 1e6 });
-  inTurns(perClient, perTurn, (index) => {
-    const data = fresh ? String(index).padEnd(bytes, 'x') : same;
-    if (awaited && app.send) return Promise.all(clients.map((client) => app.send!(client, data)));
-    for (const client of clients) client.send(data);
+  inTurns(perClient, perTurn, () => {
+    if (awaited && app.send) return Promise.all(clients.map((client) => app.send!(client, next())));
+    for (const client of clients) client.send(next());
     return undefined;
   });
 }

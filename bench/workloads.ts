@@ -121,6 +121,8 @@ interface Push {
   readonly binary?: boolean;
   readonly awaited?: boolean;
   readonly deflate?: boolean;
+  /** That often in a row, where once is too little to measure. */
+  readonly bursts?: number;
 }
 
 function push({
@@ -132,6 +134,7 @@ function push({
   binary = false,
   awaited = false,
   deflate = false,
+  bursts = 1,
 }: Push): Workload {
   const turn = perTurn > perClient ? `${perClient} in one turn` : `${perTurn} a turn`;
   const traits = [
@@ -151,10 +154,13 @@ function push({
         connections,
         (peers) => {
           const count = Math.ceil(perClient * scale);
-          return rate(name, server, connections * count, async () => {
-            const received = receive(peers, count);
-            server.tell({ do: 'push', perClient: count, bytes, perTurn, fresh, binary, awaited });
-            await received;
+          return rate(name, server, bursts * connections * count, async () => {
+            for (let burst = 0; burst < bursts; burst++) {
+              const received = receive(peers, count);
+              server.tell({ do: 'push', perClient: count, bytes, perTurn, fresh, binary, awaited });
+              // oxlint-disable-next-line no-await-in-loop
+              await received;
+            }
           });
         },
         { deflate },
@@ -361,7 +367,8 @@ export const WORKLOADS: readonly Workload[] = [
   push({ connections: 1, perClient: 100_000, fresh: true }),
   push({ perClient: 1000, binary: true }),
   push({ perClient: 100, bytes: 1024 }),
-  push({ perClient: 10, bytes: 64 * 1024 }),
+  push({ perClient: 10, bytes: 64 * 1024, bursts: 8 }),
+  push({ perClient: 10, bytes: 64 * 1024, bursts: 8, fresh: true }),
   push({ perClient: 640, perTurn: 32 }),
   push({ perClient: 400, perTurn: 4 }),
   push({ perClient: 400, perTurn: 1, awaited: true }),
