@@ -25,8 +25,16 @@ import {
 const NOISE = Buffer.from(Array.from({ length: 3000 }, (_, index) => (index * 7919) % 251));
 /** Refers to what is 2,510 bytes before it. */
 const FAR = Array.from({ length: 251 }, (_, index) => String((index * index) % 9973).padEnd(10));
-/** Compress well, and better with what came before them. */
-const TEXTS = ['', 'a', 'news '.repeat(40), 'news and more '.repeat(500), FAR.join('').repeat(2)];
+/** Compress well, and better with what came before them; each of a length that is sent its own way. */
+const TEXTS = [
+  '',
+  'a',
+  'news '.repeat(40),
+  'news and more '.repeat(500),
+  FAR.join('').repeat(2),
+  'né€s '.repeat(1500),
+  'more né€s '.repeat(9000),
+];
 
 const WAYS = ['broadcast', 'send', 'noise', 'ping', 'blob', 'parts', 'wait'] as const;
 
@@ -56,7 +64,7 @@ class Group {
     readonly other: Member,
   ) {}
 
-  static async make(copy: WsCopy, client: object, options: object): Promise<Group> {
+  static async make(copy: WsCopy, client: object | false, options: object | false): Promise<Group> {
     const runtime = testRuntime();
     const policy = policyOf(withoutLimit());
     const { server, url } = await listening(copy, {
@@ -64,7 +72,7 @@ class Group {
       WebSocket: ownedWebSocketClass(copy.WebSocket),
     });
     server.on('connection', (socket, request) => own(socket, request, runtime, policy));
-    const join = async (perMessageDeflate: object): Promise<Member> => {
+    const join = async (perMessageDeflate: object | false): Promise<Member> => {
       const accepted = once(server, 'connection');
       const peer = connect(url, { perMessageDeflate });
       const received = new Tally<string>();
@@ -73,7 +81,7 @@ class Group {
       const [[socket]] = (await within(both, 'a connection')) as [[WebSocket], unknown];
       return { socket, received, owner: ownerOf(socket)! };
     };
-    return new Group(copy, await join(client), await join({}));
+    return new Group(copy, await join(client), await join(client && {}));
   }
 
   async play({ how, text }: Step): Promise<void> {
@@ -89,7 +97,7 @@ class Group {
       return;
     }
     if (how === 'noise') this.sent.add(NOISE.toString('latin1'));
-    else this.sent.add(text);
+    else this.sent.add(Buffer.from(text).toString('latin1'));
     if (how === 'broadcast') void broadcast([owner, this.other.owner], text);
     else if (how === 'send') void owner.send(text);
     else if (how === 'noise') void broadcast([owner, this.other.owner], NOISE);
@@ -102,7 +110,8 @@ class Group {
 }
 
 /** What the client offers, and the server's own options. */
-const SETTINGS: Record<string, readonly [object, object]> = {
+const SETTINGS: Record<string, readonly [object | false, object | false]> = {
+  'without compression': [false, false],
   'with its context': [{}, {}],
   'with no context': [{ serverNoContextTakeover: true }, { threshold: 0 }],
   'below the threshold': [{ serverNoContextTakeover: true }, {}],

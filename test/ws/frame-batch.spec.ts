@@ -147,6 +147,22 @@ describe('The frames of one tick', () => {
     expect(pair.writes).toEqual([4 * 5004, 3 * 5004]);
   });
 
+  test('of long texts that the kernel does not take are not written over by others', async () => {
+    const other = await Pair.make();
+    pair.client.pause();
+    let sent = '';
+    const send = (): void => {
+      const text = String.fromCodePoint(97 + (sent.length % 23)).repeat(60_000);
+      pair.batch.add(TEXT, text);
+      other.batch.add(TEXT, text.toUpperCase());
+      sent += `\x81~\xea\x60${text}`;
+    };
+    while (pair.server.writableLength === 0) send();
+    for (let more = 0; more < 3; more++) send();
+    pair.client.resume();
+    expect((await pair.receives(sent.length)) === sent).toBe(true);
+  });
+
   test('of long data are left to ws', () => {
     expect(pair.batch.add(BINARY, Buffer.alloc(4096))).toBe(true);
     expect(pair.batch.add(BINARY, Buffer.alloc(4097))).toBe(false);
