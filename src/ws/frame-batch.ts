@@ -59,13 +59,20 @@ let noFrames = FrameRun.empty();
 
 function endTick(): void {
   const batches = open;
-  noFrames = FrameRun.empty();
   open = [];
+  forget();
+  for (const batch of batches) batch.end();
+  // Who was told may have sent more by a batch that had not ended yet, so that no tick follows.
+  if (open.length === 0) forget();
+}
+
+/** What a tick has sent is not kept for the next. */
+function forget(): void {
   held = 0;
   growth = 1;
+  noFrames = FrameRun.empty();
   repeated = undefined;
   repeatedFrame = undefined;
-  for (const batch of batches) batch.end();
 }
 
 function flushAll(): void {
@@ -152,6 +159,7 @@ export class FrameBatch {
       repeatedFirst = first;
       repeatedFrame = undefined;
       if (data.length > LONGEST_TEXT) this.#addAgain(first, data);
+      else if (data.length > LARGEST_PAYLOAD) this.#addLong(first, data);
       else this.#encode(first, data, data.length * MAX_BYTES_PER_UNIT);
     }
     return true;
@@ -163,10 +171,18 @@ export class FrameBatch {
     this.#added();
   }
 
-  /** Framed once for all who send it; copied only where others may stand beside it. */
+  /** Alone, and at once: its memory serves the next one. */
+  #addLong(first: number, text: string): void {
+    this.flush();
+    this.#encode(first, text, text.length * MAX_BYTES_PER_UNIT);
+    this.flush();
+  }
+
+  /** Framed once for all who send it. */
   #addAgain(first: number, text: string): void {
     if (text.length > LARGEST_PAYLOAD) {
       this.addShared((repeatedFrame ??= frameOf(first, text)));
+      this.flush();
       return;
     }
     const chunk = this.#chunkFor(text.length * MAX_BYTES_PER_UNIT + HEADER_ROOM);
@@ -228,7 +244,8 @@ export class FrameBatch {
     this.#frames = 0;
     const { stream } = this;
     const taken = stream.writableLength === 0;
-    if (stream.destroyed || this.#tooLate || (!taken && !stream.writable)) {
+    // A write that fails at once is told of later, but known at once.
+    if (stream.destroyed || stream.errored || this.#tooLate || (!taken && !stream.writable)) {
       onTaken(new Error('The socket was ended first.'), frames);
     } else if (taken) {
       onTaken(undefined, frames);
@@ -256,9 +273,8 @@ export class FrameBatch {
     const chunk = this.#chunk;
     if (!chunk) return (this.#chunk = FrameChunk.take(room));
     if (chunk.room >= room) return chunk;
-    // What may be long is mostly shorter than it may be.
-    if (chunk.length <= FULL_CHUNK / 2) return (this.#chunk = chunk.grown(room));
+    if (chunk.length + room <= FULL_CHUNK) return (this.#chunk = chunk.grown(room));
     this.flush();
-    return (this.#chunk = FrameChunk.take(Math.max(room, FULL_CHUNK)));
+    return (this.#chunk = FrameChunk.take(FULL_CHUNK));
   }
 }

@@ -1,9 +1,9 @@
 /**
  * Sizes of chunks. The smallest holds what most connections send in a tick, so that a tick in
- * which all of them send something stays small; the last two are for single long texts, of which
- * nobody knows how many bytes they are before they are encoded.
+ * which all of them send something stays small; those above `FULL_CHUNK` are for a single long text,
+ * of which nobody knows how many bytes it is before it is encoded.
  */
-const SIZES = [1024, 4 * 1024, 16 * 1024, 64 * 1024, 256 * 1024] as const;
+const SIZES = [1024, 4 * 1024, 16 * 1024, 64 * 1024, 128 * 1024, 256 * 1024] as const;
 
 /**
  * Bytes up to which frames are put together: they make the system call cheap, and are a quarter of

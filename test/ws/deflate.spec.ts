@@ -1,17 +1,18 @@
-/* oxlint-disable no-underscore-dangle -- Node's and ws's own names. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { broadcast } from '../../src/runtime/broadcast.js';
+import { BroadcastTally } from '../../src/runtime/broadcast-tally.js';
 import type { Owner } from '../../src/runtime/owner.js';
+import { SharedMessage } from '../../src/runtime/socket.port.js';
 import { DeflateContext } from '../../src/ws/deflate-context.js';
 import { own, ownedWebSocketClass } from '../../src/ws/owned-websocket.js';
 import { ownerOf } from '../../src/ws/ownership.js';
 import { policyOf } from '../support/policy.js';
 import { Tally, within } from '../support/waiting.js';
 import {
+  chunksTo,
   connect,
   listening,
   LOWEST,
@@ -148,19 +149,22 @@ describe.each([NEWEST, LOWEST])('What is sent to many over $name', (copy) => {
     const { member, other } = await Group.make(copy, {}, {});
     const owners = [member.owner, other.owner];
     await broadcast(owners, 'first');
-    const written: Buffer[] = [];
-    for (const { socket } of [member, other]) {
-      const stream = (socket as unknown as { _socket: Socket })._socket;
-      const write = stream._write.bind(stream);
-      stream._write = (chunk: Buffer, ...rest) => {
-        written.push(chunk);
-        write(chunk, ...rest);
-      };
-    }
+    const written = chunksTo([member, other]);
     await Promise.all([broadcast(owners, TEXTS[2]!), broadcast(owners, TEXTS[3]!)]);
     expect(new Set(written).size).toBe(1);
     expect(written[0]!.length).toBeLessThan(150);
     await member.received.reached(3, 'messages');
     expect(member.received.all).toEqual(['first', TEXTS[2], TEXTS[3]]);
+  });
+
+  test.each([{}, false])('is left to ws above 64 KiB, compressed or not: %p', async (options) => {
+    const { member, other } = await Group.make(copy, options, options);
+    await member.owner.send('first');
+    const tally = new BroadcastTally(3);
+    const sendShared = (bytes: number): boolean =>
+      member.owner.submitShared(new SharedMessage(Buffer.alloc(bytes), true), tally);
+    expect([sendShared(64 * 1024), sendShared(64 * 1024 + 1)]).toEqual([true, false]);
+    const outcome = await broadcast([member.owner, other.owner], Buffer.alloc(64 * 1024 + 1));
+    expect(outcome).toMatchObject({ targets: 2, written: 2 });
   });
 });

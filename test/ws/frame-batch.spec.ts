@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { setImmediate as macrotask } from 'node:timers/promises';
+import { FrameChunk } from '../../src/ws/frame-chunk.js';
 import { FrameBatch } from '../../src/ws/frame-batch.js';
 import { BINARY, TEXT } from '../../src/ws/frame.js';
 import { afterTest } from '../support/cleanup.js';
@@ -17,6 +18,8 @@ class Pair {
   readonly written: Buffer[] = [];
   readonly reports: Report[] = [];
   readonly batch: FrameBatch;
+  /** Called with each report. */
+  told: (() => void) | undefined;
   readonly #chunks: Buffer[] = [];
   #received = 0;
 
@@ -31,6 +34,7 @@ class Pair {
     };
     this.batch = new FrameBatch(server, (error, frames) => {
       this.reports.push({ error: error ?? undefined, frames });
+      this.told?.();
     });
     client.on('data', (data: Buffer) => {
       this.#chunks.push(data);
@@ -59,6 +63,14 @@ class Pair {
     while (this.#received < bytes) await once(this.client, 'data');
     return Buffer.concat(this.#chunks).toString('latin1');
   }
+}
+
+/** Of one byte each. */
+const [ONE, TWO] = ['a', 'b'].map((text) => Buffer.from(`\x81\x01${text}`, 'latin1'));
+
+/** With its header. */
+function framed(length: number): number {
+  return length + (length < 65_536 ? 4 : 10);
 }
 
 describe('The frames of one tick', () => {
@@ -138,14 +150,54 @@ describe('The frames of one tick', () => {
     expect(pair.reports).toEqual([{ error: undefined, frames: 6 }]);
   });
 
-  test('of longer texts are put together, too, until they fill a chunk', async () => {
-    const texts = Array.from({ length: 7 }, (_, index) => String(index).repeat(5000));
-    for (const text of texts) pair.batch.add(TEXT, text);
-    expect(pair.writes).toEqual([4 * 5004]);
-    const text = await pair.receives(7 * 5004);
-    expect(text.replaceAll('\x81~\x13\x88', '')).toBe(texts.join(''));
-    expect(pair.writes).toEqual([4 * 5004, 3 * 5004]);
+  test('of longer texts leave at once, behind what is held, and their memory is used again', async () => {
+    pair.batch.add(TEXT, 'held');
+    const texts = [4097, 5459, 16_380, 40_000, 65_536].map((length, index) =>
+      String(index).repeat(length),
+    );
+    for (const text of texts) {
+      pair.batch.add(TEXT, text);
+      expect(pair.batch.bytes).toBe(0);
+      pair.batch.add(TEXT, text.replaceAll(/./g, '+'));
+    }
+    const sizes = texts.flatMap(({ length }) => Array<number>(2).fill(framed(length)));
+    expect(pair.writes).toEqual([6, ...sizes]);
+    expect(pair.batch.bytes).toBe(0);
+    const memory = pair.written.map(({ buffer }) => buffer);
+    for (let pairOf = 1; pairOf < memory.length; pairOf += 2)
+      expect(memory[pairOf + 1]).toBe(memory[pairOf]);
+    const all = pair.writes.reduce((sum, size) => sum + size);
+    const seen = (await pair.receives(all)).replaceAll(/([0-9+])\1+/g, '$1');
+    expect(seen.replaceAll(/[^0-9+]/g, '')).toBe('0+1+2+3+4+');
+    expect(pair.reports).toEqual([{ error: undefined, frames: 11 }]);
   });
+
+  test.each<[string, (batch: FrameBatch) => void]>([
+    ['of a long text', (batch) => batch.add(TEXT, 'x'.repeat(70_000))],
+    [
+      'that others send, too',
+      (batch) => {
+        batch.addShared(ONE!);
+        batch.addShared(TWO!);
+      },
+    ],
+  ])(
+    '%s are not kept for the next tick, also where who is told sends more',
+    async (_name, send) => {
+      const other = await Pair.make();
+      pair.told = () => send(other.batch);
+      pair.batch.add(TEXT, 'one');
+      other.batch.count();
+      await macrotask();
+      pair.told = undefined;
+      send(other.batch);
+      await macrotask();
+      const [first, second] = other.written;
+      expect(other.written).toHaveLength(2);
+      expect(second).toEqual(first);
+      expect(second).not.toBe(first);
+    },
+  );
 
   test('of long texts that the kernel does not take are not written over by others', async () => {
     const other = await Pair.make();
@@ -247,6 +299,20 @@ describe('The frames of one tick', () => {
     expect(pair.reports).toEqual([{ error: undefined, frames: 2 }]);
   });
 
+  test.each([1, 5000, 30_000, 70_000])(
+    'of %i bytes to a peer that has reset are lost',
+    async (length) => {
+      const ended = new Promise((resolve) => pair.server.once('close', resolve));
+      const reset = new Promise((resolve) => pair.client.once('close', resolve));
+      pair.client.resetAndDestroy();
+      await reset;
+      // Before anything is read, so that the write itself is what fails.
+      pair.batch.add(TEXT, 'x'.repeat(length));
+      await ended;
+      expect(pair.reports.map(({ error }) => error instanceof Error)).toEqual([true]);
+    },
+  );
+
   test('of a socket that was ended or destroyed are reported as failed', async () => {
     pair.batch.add(TEXT, 'too late');
     pair.server.destroy();
@@ -254,6 +320,7 @@ describe('The frames of one tick', () => {
     const [report] = pair.reports;
     expect([report?.frames, report?.error?.message]).toEqual([1, 'The socket was ended first.']);
     expect(pair.batch.bytes).toBe(0);
+    expect(FrameChunk.take(10).bytes.toString('latin1', 2, 10)).toBe('too late');
   });
 
   test('that were written by another way are counted with them', async () => {

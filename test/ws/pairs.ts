@@ -1,5 +1,6 @@
+/* oxlint-disable no-underscore-dangle -- Node's and ws's own names. */
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { createRequire } from 'node:module';
 import { WebSocket, WebSocketServer, type ServerOptions } from 'ws';
 import { LifecycleHub } from '../../src/runtime/lifecycle.hub.js';
@@ -125,4 +126,18 @@ export async function plainPair(copy: WsCopy, options: PairOptions = {}): Promis
     'a connection',
   )) as [[WebSocket], unknown];
   return { socket, peer };
+}
+
+/** What is written to any of them from now on, one buffer at a time. */
+export function chunksTo(pairs: readonly { readonly socket: object }[]): Buffer[] {
+  const written: Buffer[] = [];
+  for (const { socket } of pairs) {
+    const { _socket: stream } = socket as { readonly _socket: Socket };
+    const write = stream._write.bind(stream);
+    stream._write = (chunk: Buffer, ...rest) => {
+      written.push(chunk);
+      write(chunk, ...rest);
+    };
+  }
+  return written;
 }
