@@ -211,6 +211,8 @@ describe('The frames of one tick', () => {
     };
     while (pair.server.writableLength === 0) send();
     for (let more = 0; more < 3; more++) send();
+    // What waits behind others takes no more memory than it needs.
+    for (const { buffer, length } of pair.written.slice(-3)) expect(buffer.byteLength).toBe(length);
     pair.client.resume();
     expect((await pair.receives(sent.length)) === sent).toBe(true);
   });
@@ -321,6 +323,18 @@ describe('The frames of one tick', () => {
     expect([report?.frames, report?.error?.message]).toEqual([1, 'The socket was ended first.']);
     expect(pair.batch.bytes).toBe(0);
     expect(FrameChunk.take(10).bytes.toString('latin1', 2, 10)).toBe('too late');
+  });
+
+  test('of a socket that was ended before are reported as failed, and not written', async () => {
+    const errors: unknown[] = [];
+    pair.server.on('error', (error) => errors.push(error));
+    pair.server.end();
+    pair.batch.add(TEXT, 'too late');
+    await macrotask();
+    expect(pair.reports.map(({ error }) => error?.message)).toEqual([
+      'The socket was ended first.',
+    ]);
+    expect([pair.writes, errors]).toEqual([[], []]);
   });
 
   test('that were written by another way are counted with them', async () => {
