@@ -158,7 +158,7 @@ export class FrameBatch {
       repeated = data;
       repeatedFirst = first;
       repeatedFrame = undefined;
-      if (data.length > LONGEST_TEXT) this.#addAgain(first, data);
+      if (data.length > LONGEST_TEXT) this.#addFramed(first, data);
       else if (data.length > LARGEST_PAYLOAD) this.#addLong(first, data);
       else this.#encode(first, data, data.length * MAX_BYTES_PER_UNIT);
     }
@@ -178,11 +178,15 @@ export class FrameBatch {
     this.flush();
   }
 
-  /** Framed once for all who send it. */
+  /** As a frame for all who send it, which leaves at once, too. */
+  #addFramed(first: number, text: string): void {
+    this.addShared((repeatedFrame ??= frameOf(first, text)));
+    this.flush();
+  }
+
   #addAgain(first: number, text: string): void {
     if (text.length > LARGEST_PAYLOAD) {
-      this.addShared((repeatedFrame ??= frameOf(first, text)));
-      this.flush();
+      this.#addFramed(first, text);
       return;
     }
     const chunk = this.#chunkFor(text.length * MAX_BYTES_PER_UNIT + HEADER_ROOM);
