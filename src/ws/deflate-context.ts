@@ -1,44 +1,51 @@
-/* oxlint-disable no-underscore-dangle -- the name is that of ws. */
-import { deflateRawSync, constants } from 'node:zlib';
+/* oxlint-disable no-underscore-dangle -- the names are those of ws. */
+import type { ZlibOptions } from 'node:zlib';
 import type { WebSocket } from 'ws';
-import { deflateOf, type MessageDeflate } from './ws.internals.js';
+import { SyncDeflate, WINDOW_BITS } from './sync-deflate.js';
+import { deflateOf, streamOf, type MessageDeflate } from './ws.internals.js';
 
-/** Of the window that a message for all is compressed with (RFC 7692 §7.1.2): zlib's default. */
-const WINDOW_BITS = 15;
+/** By the options of a server and the size of the window: those of sockets that keep no context. */
+const withoutContext = new WeakMap<ZlibOptions, Map<number, SyncDeflate>>();
+const DEFAULTS: ZlibOptions = {};
 
-/** Bytes that every flushed block ends with, and that no frame has (RFC 7692 §7.2.1). */
-const TRAILER_LENGTH = 4;
-
-/** The payload of a compressed frame that refers to nothing before it. */
-export function deflated(data: Uint8Array): Buffer {
-  const flushed = deflateRawSync(data, {
-    windowBits: WINDOW_BITS,
-    finishFlush: constants.Z_SYNC_FLUSH,
-  });
-  return flushed.subarray(0, -TRAILER_LENGTH);
+function sharedDeflate(options: ZlibOptions, windowBits: number): SyncDeflate {
+  let byWindow = withoutContext.get(options);
+  if (!byWindow) withoutContext.set(options, (byWindow = new Map()));
+  let deflate = byWindow.get(windowBits);
+  if (!deflate) byWindow.set(windowBits, (deflate = new SyncDeflate({ ...options, windowBits })));
+  return deflate;
 }
 
 /**
- * What the frames of one socket are compressed with. A frame that was compressed for many is in
- * the peer's window and not in the one that ws keeps (RFC 7692 §7.1.1): ws's next frame would
- * refer to what is no longer there, so its window is emptied first. ws must be asked for nothing
- * while it still compresses, as its frame would come later than one that is ready.
+ * What the frames of one socket are compressed with: by us where they are small, by ws, or once for
+ * many sockets. The peer has one window for all of them (RFC 7692 §7.1.1), and who compresses one
+ * knows only its own: where another came between, it begins with none, as it would else refer to
+ * what is no longer there. ws must be asked for nothing while it still compresses, as its frame
+ * would come later than one that is ready.
  */
 export class DeflateContext {
   /** Messages that ws has and the kernel does not. */
   #inWs = 0;
-  #stale = false;
+  /** Who compressed the last frame. */
+  #last: 'ws' | 'own' | 'shared' | undefined;
+  /** `null`: ws has to do it. */
+  #own: SyncDeflate | null | undefined;
+  readonly #windowBits: number;
+  readonly #keepsContext: boolean;
 
-  private constructor(private readonly deflate: MessageDeflate) {}
+  private constructor(
+    private readonly socket: WebSocket,
+    private readonly deflate: MessageDeflate,
+  ) {
+    const { params } = deflate;
+    this.#windowBits = (params['server_max_window_bits'] as number | undefined) ?? WINDOW_BITS;
+    this.#keepsContext = params['server_no_context_takeover'] !== true;
+  }
 
-  /**
-   * `undefined` where the peer's window is too small for what is compressed for many, or ws's own
-   * can't be emptied.
-   */
+  /** `undefined` where the window of ws can't be emptied. */
   static of(socket: WebSocket): DeflateContext | undefined {
     const deflate = deflateOf(socket);
-    const bits = deflate?.params['server_max_window_bits'] ?? WINDOW_BITS;
-    return deflate && bits === WINDOW_BITS ? new DeflateContext(deflate) : undefined;
+    return deflate && new DeflateContext(socket, deflate);
   }
 
   /** A frame may be sent that ws knows nothing of. */
@@ -46,17 +53,51 @@ export class DeflateContext {
     return this.#inWs === 0;
   }
 
-  /** One that refers to nothing before it was sent. */
-  overwrite(): void {
-    this.#stale = true;
+  /** What is compressed for many fits into the peer's window. */
+  get readsShared(): boolean {
+    return this.#windowBits === WINDOW_BITS;
+  }
+
+  /** As ws does, which compresses what is small only with a context. */
+  isCompressed(bytes: number): boolean {
+    return bytes > 0 && (this.#keepsContext || bytes >= (this.deflate._threshold ?? 0));
+  }
+
+  /** The frame for many was sent, compressed. */
+  sentShared(): void {
+    this.#last = 'shared';
+  }
+
+  /**
+   * Writes the payload of a frame, which has to be sent next.
+   *
+   * @returns its end; `undefined`: ws has to send the message
+   */
+  write(data: Uint8Array, target: Buffer, offset: number): number | undefined {
+    const own = (this.#own ??= this.#newDeflate());
+    if (!own) return undefined;
+    if (this.#last !== 'own' || !this.#keepsContext) own.reset();
+    this.#last = 'own';
+    const end = own.write(data, target, offset);
+    if (end === undefined) this.#own = null;
+    return end;
+  }
+
+  #newDeflate(): SyncDeflate | null {
+    const { _options: options, _threshold: threshold } = this.deflate;
+    if (!options || threshold === undefined || !SyncDeflate.supported) return null;
+    const zlibOptions = options.zlibDeflateOptions ?? DEFAULTS;
+    if (!this.#keepsContext) return sharedDeflate(zlibOptions, this.#windowBits);
+    const own = new SyncDeflate({ ...zlibOptions, windowBits: this.#windowBits });
+    streamOf(this.socket)?.once('close', () => own.close());
+    return own;
   }
 
   /** ws is about to send a message. */
   enterWs(): void {
     this.#inWs++;
-    if (!this.#stale) return;
-    this.#stale = false;
-    this.deflate._deflate?.reset();
+    if (this.#last !== 'ws') this.deflate._deflate?.reset();
+    this.#last = 'ws';
   }
 
   leaveWs(): void {

@@ -2,7 +2,15 @@
 import type { Duplex } from 'node:stream';
 import { FrameChunk, FULL_CHUNK } from './frame-chunk.js';
 import { FrameRun } from './frame-run.js';
-import { frameOf, HEADER_ROOM, writeFrame } from './frame.js';
+import {
+  frameOf,
+  HEADER_ROOM,
+  MAX_BYTES_PER_UNIT,
+  writeCompressedFrame,
+  writeFrame,
+  type PayloadWriter,
+} from './frame.js';
+import { SyncDeflate } from './sync-deflate.js';
 
 /** Bytes of a message above which nothing is gained by copying it beside others. */
 const LARGEST_PAYLOAD = 4 * 1024;
@@ -13,9 +21,6 @@ const LARGEST_PAYLOAD = 4 * 1024;
  * fast as stock; with a Buffer of its own for each, 1.1).
  */
 const LONGEST_TEXT = 64 * 1024;
-
-/** Of UTF-8 for one UTF-16 code unit. */
-const MAX_BYTES_PER_UNIT = 3;
 
 /**
  * Frames of all sockets after which what is held is written although the tick goes on: less than
@@ -162,6 +167,20 @@ export class FrameBatch {
       else if (data.length > LARGEST_PAYLOAD) this.#addLong(first, data);
       else this.#encode(first, data, data.length * MAX_BYTES_PER_UNIT);
     }
+    return true;
+  }
+
+  /**
+   * A message as the next one that `context` compresses.
+   *
+   * @returns false where it can't, and ws has to
+   */
+  addCompressed(first: number, data: Uint8Array, context: PayloadWriter): boolean {
+    const chunk = this.#chunkFor(SyncDeflate.roomFor(data.length) + HEADER_ROOM);
+    const end = writeCompressedFrame(chunk.bytes, chunk.length, first, data, context);
+    if (end === undefined) return false;
+    chunk.length = end;
+    this.#added();
     return true;
   }
 

@@ -17,6 +17,9 @@ const EIGHT_BYTES_FOLLOW = 127;
 /** The longest header of an unmasked frame. */
 export const HEADER_ROOM = 10;
 
+/** Of UTF-8 for one UTF-16 code unit. */
+export const MAX_BYTES_PER_UNIT = 3;
+
 /** Bytes before the payload of an unmasked frame. */
 function headerOf(length: number): number {
   if (length <= SHORT) return 2;
@@ -56,11 +59,46 @@ export function writeFrame(
     return offset + header + data.length;
   }
   const guess = headerOf(data.length);
-  const length = target.write(data, offset + guess);
+  return enclose(target, offset, first, guess, target.write(data, offset + guess));
+}
+
+/**
+ * Writes the header of a payload that was written behind a guess of its room, from where it is
+ * moved if that was wrong; returns the end of the frame.
+ */
+function enclose(
+  target: Buffer,
+  offset: number,
+  first: number,
+  guess: number,
+  length: number,
+): number {
   const header = headerOf(length);
   if (header !== guess) target.copyWithin(offset + header, offset + guess, offset + guess + length);
   writeHeader(target, offset, first, length);
   return offset + header + length;
+}
+
+/** What is asked to compress a message; as `DeflateContext`. */
+export interface PayloadWriter {
+  /** Returns the end of the payload, `undefined` where it can't. */
+  write(data: Uint8Array, target: Buffer, offset: number): number | undefined;
+}
+
+/** As `writeFrame`, compressed; `undefined` where that can't be done. */
+export function writeCompressedFrame(
+  target: Buffer,
+  offset: number,
+  first: number,
+  data: Uint8Array,
+  context: PayloadWriter,
+): number | undefined {
+  const guess = headerOf(data.length);
+  const from = offset + guess;
+  const end = context.write(data, target, from);
+  return end === undefined
+    ? undefined
+    : enclose(target, offset, first | COMPRESSED, guess, end - from);
 }
 
 export function frameOf(first: number, data: string | Uint8Array): Buffer {

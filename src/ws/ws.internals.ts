@@ -1,5 +1,6 @@
 /* oxlint-disable no-underscore-dangle, typescript/unbound-method -- ws's private fields are the point of this file. */
 import type { Duplex, Writable } from 'node:stream';
+import type { ZlibOptions } from 'node:zlib';
 import { WebSocket } from 'ws';
 import { SetupError } from '../core/errors.js';
 
@@ -32,6 +33,10 @@ export interface MessageDeflate {
   readonly params: Readonly<Record<string, unknown>>;
   /** A stream of zlib, whose window is that of the frames before; `null` until it is needed. */
   readonly _deflate: { reset(): void } | null;
+  /** Those of the server. */
+  readonly _options?: { readonly zlibDeflateOptions?: ZlibOptions };
+  /** Bytes below which nothing is compressed where no context is kept. */
+  readonly _threshold?: number;
 }
 
 function internalsOf(socket: WebSocket): Internals {

@@ -21,9 +21,10 @@ import {
   streamOf,
   writeQueueSize,
 } from './ws.internals.js';
-import { DeflateContext, deflated } from './deflate-context.js';
-import { BINARY, COMPRESSED, frameOf, pingOf, TEXT } from './frame.js';
+import { DeflateContext } from './deflate-context.js';
+import { BINARY, COMPRESSED, frameOf, MAX_BYTES_PER_UNIT, pingOf, TEXT } from './frame.js';
 import { FrameBatch } from './frame-batch.js';
+import { deflated } from './sync-deflate.js';
 
 /** What ws's receiver has met that it answers by calling `close()` itself. */
 export type ReceiverVerdict = 'peer-closed' | 'protocol-failed';
@@ -42,6 +43,20 @@ const NO_OPTIONS: MessageOptions = Object.freeze({});
  * data, and its threads compress what would hold up the event loop (64 KiB of JSON: 1.2 ms).
  */
 const LARGEST_SHARED = 64 * 1024;
+
+/**
+ * Code units or bytes of a message up to which it is compressed here. To have a thread do it, as ws
+ * does, holds up the event loop for 20 to 30 us, and to compress 1 KiB of text takes 17 to 40
+ * (npm run bench:deflate).
+ */
+const LARGEST_DEFLATED = 1024;
+
+const scratch = Buffer.allocUnsafeSlow(LARGEST_DEFLATED * MAX_BYTES_PER_UNIT);
+
+/** Until the next call. */
+function encoded(text: string): Buffer {
+  return scratch.subarray(0, scratch.write(text));
+}
 
 /** Set to anything, every message takes ws's own way: to find out whether ours is at fault. */
 const STRAIGHT = process.env['SAFE_CLOSE_NO_BATCHING'] === undefined;
@@ -95,12 +110,17 @@ export class WsPort implements SocketPort {
   get bufferedAmount(): number {
     const batch = this.#batch;
     // What ws has refused as it came too late, it counts on its own.
-    if (batch && !this.#deflate && this.writable) return batch.bufferedAmount;
+    if (batch && this.#direct && this.writable) return batch.bufferedAmount;
     return this.base.bufferedAmount.call(this.socket) + (batch?.bytes ?? 0);
   }
 
   get batch(): number | undefined {
-    return this.#deflate ? undefined : this.#batch?.tick;
+    return this.#direct ? this.#batch?.tick : undefined;
+  }
+
+  /** ws compresses nothing that would come later than what is sent now. */
+  get #direct(): boolean {
+    return this.#deflate === undefined || this.#deflate.idle;
   }
 
   get blocked(): boolean {
@@ -131,23 +151,41 @@ export class WsPort implements SocketPort {
   #addTo(batch: FrameBatch, data: MessageData, options: MessageOptions | undefined): boolean {
     if (this.#fragmented || (options && (options.fin === false || options.mask))) return false;
     const binary = options?.binary;
-    if (typeof data === 'string') {
-      return !this.#deflate && batch.add(binary ? BINARY : TEXT, data);
-    }
+    if (typeof data === 'string') return this.#add(batch, binary ? BINARY : TEXT, data, options);
     if (!(data instanceof Uint8Array)) return false;
     const first = (binary ?? true) ? BINARY : TEXT;
     const shared = options?.shared;
-    if (shared instanceof SharedMessage && data.length <= LARGEST_SHARED) {
+    if (shared instanceof SharedMessage && this.#mayShare(data)) {
       return this.#addShared(batch, first, data, shared);
     }
-    return !this.#deflate && batch.add(first, data);
+    return this.#add(batch, first, data, options);
+  }
+
+  #add(
+    batch: FrameBatch,
+    first: number,
+    data: string | Uint8Array,
+    options: MessageOptions | undefined,
+  ): boolean {
+    const context = this.#deflate;
+    if (!context) return batch.add(first, data);
+    if (!context.idle) return false;
+    if (options && !(options.compress ?? true)) return batch.add(first, data);
+    if (data.length > LARGEST_DEFLATED) return false;
+    const bytes = typeof data === 'string' ? encoded(data) : data;
+    if (!context.isCompressed(bytes.length)) return batch.add(first, data);
+    return batch.addCompressed(first, bytes, context);
   }
 
   sendShared(message: SharedMessage, written: Written): boolean {
     const batch = this.#batching();
-    if (!batch || this.#fragmented || message.data.length > LARGEST_SHARED) return false;
+    if (!batch || this.#fragmented || !this.#mayShare(message.data)) return false;
     this.#written = written;
     return this.#addShared(batch, message.binary ? BINARY : TEXT, message.data, message);
+  }
+
+  #mayShare(data: Uint8Array): boolean {
+    return data.length <= LARGEST_SHARED && this.#deflate?.readsShared !== false;
   }
 
   get sharedSink(): SharedSink | undefined {
@@ -162,7 +200,7 @@ export class WsPort implements SocketPort {
     }
     if (!context.idle) return false;
     const frame = (shared.compressedFrame ??= smallestFrameOf(first, data));
-    if ((frame[0]! & COMPRESSED) !== 0) context.overwrite();
+    if ((frame[0]! & COMPRESSED) !== 0) context.sentShared();
     batch.addShared(frame);
     return true;
   }
@@ -176,9 +214,9 @@ export class WsPort implements SocketPort {
 
   /**
    * Where ws holds frames back itself, to compress them or to read a Blob, and where the stream
-   * is no TCP socket, only a callback for each frame tells when the kernel has taken it: of those
-   * that are compressed only what was compressed for many goes another way. What a client sends has
-   * to be masked, which ws does, and a class of the app may have a `send()` of its own.
+   * is no TCP socket, only a callback for each frame tells when the kernel has taken it. What a
+   * client sends has to be masked, which ws does, and a class of the app may have a `send()` of its
+   * own.
    */
   #newBatch(): FrameBatch | null {
     const stream = streamOf(this.socket);
@@ -226,7 +264,8 @@ export class WsPort implements SocketPort {
   /** ws masks those of a client, and holds back what comes behind a Blob, or behind what it compresses. */
   get #plainFrames(): boolean {
     const { base, socket } = this;
-    const ordered = this.#batch !== null && socket.extensions === '';
+    const known = this.#deflate ? this.#deflate.idle : socket.extensions === '';
+    const ordered = this.#batch !== null && known;
     return STRAIGHT && base.pingsOnly && ordered && isServerSide(socket);
   }
 

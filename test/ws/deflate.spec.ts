@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { createHook } from 'node:async_hooks';
 import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { broadcast } from '../../src/runtime/broadcast.js';
 import { BroadcastTally } from '../../src/runtime/broadcast-tally.js';
@@ -24,6 +26,7 @@ import {
 
 /** Does not compress. */
 const NOISE = Buffer.from(Array.from({ length: 3000 }, (_, index) => (index * 7919) % 251));
+const SMALL_NOISE = NOISE.subarray(0, 1024);
 /** Refers to what is 2,510 bytes before it. */
 const FAR = Array.from({ length: 251 }, (_, index) => String((index * index) % 9973).padEnd(10));
 /** Compress well, and better with what came before them; each of a length that is sent its own way. */
@@ -33,11 +36,41 @@ const TEXTS = [
   'news '.repeat(40),
   'news and more '.repeat(500),
   FAR.join('').repeat(2),
+  'né€s '.repeat(200),
   'né€s '.repeat(1500),
   'more né€s '.repeat(9000),
 ];
 
-const WAYS = ['broadcast', 'send', 'noise', 'ping', 'blob', 'parts', 'wait'] as const;
+const WAYS = [
+  'broadcast',
+  'send',
+  'plain',
+  'noise',
+  'small noise',
+  'ping',
+  'blob',
+  'parts',
+  'wait',
+] as const;
+
+/** The streams of zlib that are made while it runs. */
+function streamsOf(work: () => void): Duplex[] {
+  const handles: object[] = [];
+  const hook = createHook({
+    init(_id, type, _trigger, resource) {
+      if (type === 'ZLIB') handles.push(resource);
+    },
+  });
+  hook.enable();
+  work();
+  hook.disable();
+  return handles.map((handle) => {
+    const owner = Object.getOwnPropertySymbols(handle).find(
+      ({ description }) => description === 'owner_symbol',
+    );
+    return (handle as Record<symbol, Duplex>)[owner!]!;
+  });
+}
 
 interface Step {
   readonly how: (typeof WAYS)[number];
@@ -45,7 +78,7 @@ interface Step {
 }
 
 const step: fc.Arbitrary<Step> = fc.record({
-  how: fc.constantFrom(...WAYS, 'broadcast' as const),
+  how: fc.constantFrom(...WAYS, 'broadcast' as const, 'send' as const),
   text: fc.constantFrom(...TEXTS),
 });
 
@@ -98,9 +131,12 @@ class Group {
       return;
     }
     if (how === 'noise') this.sent.add(NOISE.toString('latin1'));
+    else if (how === 'small noise') this.sent.add(SMALL_NOISE.toString('latin1'));
     else this.sent.add(Buffer.from(text).toString('latin1'));
     if (how === 'broadcast') void broadcast([owner, this.other.owner], text);
     else if (how === 'send') void owner.send(text);
+    else if (how === 'plain') socket.send(text, { compress: false });
+    else if (how === 'small noise') void owner.send(SMALL_NOISE);
     else if (how === 'noise') void broadcast([owner, this.other.owner], NOISE);
     else if (how === 'blob') void owner.send(new Blob([text]));
     else {
@@ -127,7 +163,14 @@ test.each([{}, { params: null, _deflate: null }, { params: {} }])(
   },
 );
 
-describe.each([NEWEST, LOWEST])('What is sent to many over $name', (copy) => {
+test('a ws whose options are not known compresses what is for one itself', () => {
+  const extension = { params: {}, _deflate: null };
+  const socket = { _extensions: { 'permessage-deflate': extension } } as unknown as WebSocket;
+  const context = DeflateContext.of(socket)!;
+  expect(context.write(Buffer.from('text'), Buffer.alloc(100), 0)).toBeUndefined();
+});
+
+describe.each([NEWEST, LOWEST])('What is compressed over $name', (copy) => {
   test.each(Object.entries(SETTINGS))('is read among the rest, %s', async (_name, settings) => {
     const group = await Group.make(copy, ...settings);
     const play = async (steps: readonly Step[]): Promise<void> => {
@@ -145,7 +188,72 @@ describe.each([NEWEST, LOWEST])('What is sent to many over $name', (copy) => {
     expect(group.member.owner.totals.lost).toBe(0);
   });
 
-  test('is compressed once, and is the same piece of memory for all', async () => {
+  test('small messages of one turn are one write, with those before as their context', async () => {
+    const { member } = await Group.make(copy, {}, {});
+    const text = 'a text that is like those before it '.repeat(20);
+    await member.owner.send('first');
+    const written = chunksTo([member]);
+    await Promise.all([member.owner.send(`${text}1`), member.owner.send(`${text}2`)]);
+    expect(written).toHaveLength(1);
+    // Both frames; the second one alone is a few bytes.
+    expect(written[0]!.length).toBeLessThan(100);
+    const outcomes = [member.owner.send(`${text}3`), member.owner.send(`${text}4`)];
+    expect(outcomes[0]).toBe(outcomes[1]);
+    await Promise.all(outcomes);
+    expect(written[1]!.length).toBeLessThan(40);
+    await member.received.reached(5, 'messages');
+    expect(member.received.all).toEqual(['first', ...[1, 2, 3, 4].map((n) => `${text}${n}`)]);
+  });
+
+  test('a message that asks not to be compressed is not', async () => {
+    const { member } = await Group.make(copy, {}, {});
+    const text = 'x'.repeat(1000);
+    await member.owner.send('first');
+    const written = chunksTo([member]);
+    member.socket.send(text, { compress: false });
+    await member.owner.send(text);
+    expect(written).toHaveLength(1);
+    expect(written[0]!.subarray(0, 1004).toString('latin1')).toContain(text);
+    expect(written[0]!.length).toBeLessThan(1004 + 30);
+    await member.received.reached(3, 'messages');
+    expect(member.received.all).toEqual(['first', text, text]);
+  });
+
+  test('a small one behind a large one that ws compresses waits for its turn', async () => {
+    const { member } = await Group.make(copy, {}, {});
+    const large = FAR.join('');
+    await Promise.all([member.owner.send(large), member.owner.send('small')]);
+    await member.owner.send('later');
+    await member.received.reached(3, 'messages');
+    expect(member.received.all).toEqual([large, 'small', 'later']);
+  });
+
+  test('without a context all connections of a server share what compresses', async () => {
+    const options = { threshold: 0, zlibDeflateOptions: { level: 9 } };
+    const join = (client: object) => Group.make(copy, client, options);
+    const sharing = await Promise.all([0, 1, 2].map(() => join({ serverNoContextTakeover: true })));
+    const keeping = await Promise.all([0, 1, 2].map(() => join({})));
+    const text = 'news '.repeat(40);
+    const made = [sharing, keeping].map((groups) =>
+      streamsOf(() => groups.forEach(({ member }) => void member.owner.send(text))),
+    );
+    expect(made.map(({ length }) => length)).toEqual([1, 3]);
+    for (const { member } of [...sharing, ...keeping]) {
+      // oxlint-disable-next-line no-await-in-loop
+      await member.received.reached(1, 'message');
+      expect(member.received.all).toEqual([text]);
+    }
+  });
+
+  test('what compresses ends with its connection', async () => {
+    const { member } = await Group.make(copy, {}, {});
+    const [stream] = streamsOf(() => void member.owner.send('news '.repeat(40)));
+    expect(stream!.destroyed).toBe(false);
+    await member.owner.terminate();
+    expect(stream!.destroyed).toBe(true);
+  });
+
+  test('a broadcast is compressed once, and is the same piece of memory for all', async () => {
     const { member, other } = await Group.make(copy, {}, {});
     const owners = [member.owner, other.owner];
     await broadcast(owners, 'first');
@@ -157,14 +265,17 @@ describe.each([NEWEST, LOWEST])('What is sent to many over $name', (copy) => {
     expect(member.received.all).toEqual(['first', TEXTS[2], TEXTS[3]]);
   });
 
-  test.each([{}, false])('is left to ws above 64 KiB, compressed or not: %p', async (options) => {
-    const { member, other } = await Group.make(copy, options, options);
-    await member.owner.send('first');
-    const tally = new BroadcastTally(3);
-    const sendShared = (bytes: number): boolean =>
-      member.owner.submitShared(new SharedMessage(Buffer.alloc(bytes), true), tally);
-    expect([sendShared(64 * 1024), sendShared(64 * 1024 + 1)]).toEqual([true, false]);
-    const outcome = await broadcast([member.owner, other.owner], Buffer.alloc(64 * 1024 + 1));
-    expect(outcome).toMatchObject({ targets: 2, written: 2 });
-  });
+  test.each([{}, false])(
+    'a broadcast is left to ws above 64 KiB, compressed or not: %p',
+    async (options) => {
+      const { member, other } = await Group.make(copy, options, options);
+      await member.owner.send('first');
+      const tally = new BroadcastTally(3);
+      const sendShared = (bytes: number): boolean =>
+        member.owner.submitShared(new SharedMessage(Buffer.alloc(bytes), true), tally);
+      expect([sendShared(64 * 1024), sendShared(64 * 1024 + 1)]).toEqual([true, false]);
+      const outcome = await broadcast([member.owner, other.owner], Buffer.alloc(64 * 1024 + 1));
+      expect(outcome).toMatchObject({ targets: 2, written: 2 });
+    },
+  );
 });
