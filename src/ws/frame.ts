@@ -8,11 +8,14 @@ const PING = 0x89;
 /** What a compressed message has beside it (RFC 7692 §6). */
 export const COMPRESSED = 0x40;
 
+/** What the second byte of a frame of a client has beside its length (RFC 6455 §5.1). */
+export const MASKED = 0x80;
+
 // The three forms of a length (RFC 6455 §5.2).
 const SHORT = 125;
-const TWO_BYTES_FOLLOW = 126;
+export const TWO_BYTES_FOLLOW = 126;
 const LARGEST_OF_TWO_BYTES = 0xffff;
-const EIGHT_BYTES_FOLLOW = 127;
+export const EIGHT_BYTES_FOLLOW = 127;
 
 /** The longest header of an unmasked frame. */
 export const HEADER_ROOM = 10;

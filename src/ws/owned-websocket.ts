@@ -7,7 +7,9 @@ import type { Runtime } from '../runtime/runtime.js';
 import { baseMembersOf } from './base-members.js';
 import { requestOf } from './connection-request.js';
 import { ownedMembers } from './owned-members.js';
-import { ownershipOf, setOwnership, type Ownership } from './ownership.js';
+import { clientOf, ownershipOf, setClient, setOwnership, type Ownership } from './ownership.js';
+import { readDirectly } from './read-buffer.js';
+import { plainSocketOf, STRAIGHT } from './straight-path.js';
 import { endOnce, streamOf } from './ws.internals.js';
 import { basePrototypeOf, subclassFactory } from './websocket-subclass.js';
 import { WsPort } from './ws.port.js';
@@ -33,6 +35,8 @@ export function own(
   const serverListeners = socket.listeners('close') as Ownership['serverListeners'] & object;
   setOwnership(socket, { owner, port, serverListeners });
   watchEnd(request.socket, socket);
+  const stream = STRAIGHT ? plainSocketOf(socket) : undefined;
+  if (stream) readDirectly(stream, socket);
   return owner;
 }
 
@@ -59,20 +63,18 @@ export function track(
   return owner;
 }
 
-const CLIENT = Symbol('nestjs-safe-close.client');
-
 /**
  * ws tells nobody of a peer that ends its stream without a close frame, and ends our side, too:
  * before that, a close frame that came with the end can still be answered. One function for all
  * streams, as one of its own for each costs more than the rest of what is known of it.
  */
 function watchEnd(stream: Duplex, client: WebSocket): void {
-  Object.assign(stream, { [CLIENT]: client });
+  setClient(stream, client);
   stream.prependListener('end', tellOfEnd);
 }
 
-function tellOfEnd(this: Duplex & { readonly [CLIENT]?: WebSocket }): void {
-  const client = this[CLIENT];
+function tellOfEnd(this: Duplex): void {
+  const client = clientOf(this);
   if (!client) return;
   ownershipOf(client)?.owner.onPeerEnd();
   endOnce(client);

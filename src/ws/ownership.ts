@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Owner } from '../runtime/owner.js';
 import type { ObservedConnection } from './observed-connection.js';
@@ -36,6 +37,17 @@ export function ownerOf(client: unknown): Owner | undefined {
 
 export function setOwnership(socket: WebSocket, ownership: Ownership): void {
   Object.defineProperty(socket, OWNERSHIP, { value: ownership });
+}
+
+const CLIENT = Symbol('nestjs-safe-close.client');
+
+/** Known to the stream itself, as one function then serves all streams. */
+export function setClient(stream: Duplex, client: WebSocket): void {
+  Object.assign(stream, { [CLIENT]: client });
+}
+
+export function clientOf(stream: Duplex): WebSocket | undefined {
+  return (stream as { readonly [CLIENT]?: WebSocket })[CLIENT];
 }
 
 /** In `mode: 'observe'` a socket has no owner, only somebody who watches. */

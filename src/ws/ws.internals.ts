@@ -39,6 +39,34 @@ export interface MessageDeflate {
   readonly _threshold?: number;
 }
 
+/** What a receiver takes. */
+export interface ReceiverLimits {
+  readonly _binaryType: string;
+  /** Bytes; 0: as many as come. */
+  readonly _maxPayload: number;
+  readonly _skipUTF8Validation: boolean;
+}
+
+/** A receiver of which it is known when it would emit a whole message at once. */
+export interface DirectReceiver extends Writable, ReceiverLimits {
+  readonly _allowSynchronousEvents: boolean;
+  /** 0: the first bytes of a frame come next. */
+  readonly _state: number;
+  readonly _bufferedBytes: number;
+  /** The opcode of a message of which not all frames came. */
+  readonly _fragmented: number;
+}
+
+const RECEIVER_FIELDS: Readonly<Record<string, string>> = {
+  _allowSynchronousEvents: 'boolean',
+  _binaryType: 'string',
+  _bufferedBytes: 'number',
+  _fragmented: 'number',
+  _maxPayload: 'number',
+  _skipUTF8Validation: 'boolean',
+  _state: 'number',
+};
+
 function internalsOf(socket: WebSocket): Internals {
   return socket as unknown as Internals;
 }
@@ -71,6 +99,32 @@ export function receiverFailed(socket: WebSocket): boolean {
 
 export function receiverError(socket: WebSocket): unknown {
   return internalsOf(socket)._receiver?.errored ?? undefined;
+}
+
+/** `undefined` where this copy of ws has another receiver, or one that is told to wait in between. */
+export function directReceiverOf(socket: WebSocket): DirectReceiver | undefined {
+  const receiver = internalsOf(socket)._receiver as DirectReceiver | null;
+  return receiver?._allowSynchronousEvents ? receiver : undefined;
+}
+
+/** Whether it is where it begins, and has what is needed to know that later on. */
+export function isKnownReceiver(receiver: DirectReceiver): boolean {
+  const fields = receiver as unknown as Record<string, unknown>;
+  const known = Object.entries(RECEIVER_FIELDS).every(
+    ([name, type]) => typeof fields[name] === type,
+  );
+  return known && awaitsMessage(receiver);
+}
+
+/** A frame that comes now begins a message, and would be read at once. */
+export function awaitsMessage(receiver: DirectReceiver): boolean {
+  return (
+    receiver._state === 0 &&
+    receiver._bufferedBytes === 0 &&
+    receiver._fragmented === 0 &&
+    receiver.writableLength === 0 &&
+    receiver.writable
+  );
 }
 
 /** What it sends is not masked (RFC 6455 §5.1). */

@@ -1,4 +1,3 @@
-import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import { NO_STATUS_RECEIVED } from '../core/close-code.js';
@@ -24,6 +23,7 @@ import {
 import { DeflateContext } from './deflate-context.js';
 import { BINARY, COMPRESSED, frameOf, MAX_BYTES_PER_UNIT, pingOf, TEXT } from './frame.js';
 import { FrameBatch } from './frame-batch.js';
+import { plainSocketOf, STRAIGHT } from './straight-path.js';
 import { deflated } from './sync-deflate.js';
 
 /** What ws's receiver has met that it answers by calling `close()` itself. */
@@ -57,9 +57,6 @@ const scratch = Buffer.allocUnsafeSlow(LARGEST_DEFLATED * MAX_BYTES_PER_UNIT);
 function encoded(text: string): Buffer {
   return scratch.subarray(0, scratch.write(text));
 }
-
-/** Set to anything, every message takes ws's own way: to find out whether ours is at fault. */
-const STRAIGHT = process.env['SAFE_CLOSE_NO_BATCHING'] === undefined;
 
 /** Where frames may be compressed, one may as well not be (RFC 7692 §6). */
 function smallestFrameOf(first: number, data: Uint8Array): Buffer {
@@ -219,10 +216,9 @@ export class WsPort implements SocketPort {
    * own.
    */
   #newBatch(): FrameBatch | null {
-    const stream = streamOf(this.socket);
-    const plain = stream instanceof Socket && !('encrypted' in stream);
+    const stream = plainSocketOf(this.socket);
     const direct = STRAIGHT && this.base.framesOnly && isServerSide(this.socket);
-    if (!direct || !plain) return null;
+    if (!direct || !stream) return null;
     if (this.socket.extensions !== '') {
       this.#deflate = DeflateContext.of(this.socket);
       if (!this.#deflate) return null;

@@ -23,16 +23,18 @@ export interface FrameFlaws {
   readonly reserved?: number;
   /** What the header claims, where that is not the truth. */
   readonly length?: number;
+  /** Four bytes. @default zeros, which are as valid as any */
+  readonly mask?: Uint8Array;
 }
 
-/** A client's frame. The mask is zero, which is a valid one. */
+/** A client's frame. */
 export function frame(
   opcode: number,
   payload: Buffer | string = '',
   flaws: FrameFlaws = {},
 ): Buffer {
-  const { masked = true, fin = true, reserved = 0 } = flaws;
-  const body = Buffer.from(payload);
+  const { masked = true, fin = true, reserved = 0, mask: key = Buffer.alloc(4) } = flaws;
+  const body = Buffer.from(payload).map((byte, index) => byte ^ key[index & 3]!);
   const length = flaws.length ?? body.length;
   const first = (fin ? 0x80 : 0) | (reserved << 4) | opcode;
   const mask = masked ? 0x80 : 0;
@@ -46,7 +48,7 @@ export function frame(
     header = Buffer.from([first, mask | 127, 0, 0, 0, 0, 0, 0, 0, 0]);
     header.writeBigUInt64BE(BigInt(length), 2);
   }
-  return Buffer.concat([header, ...(masked ? [Buffer.alloc(4)] : []), body]);
+  return Buffer.concat([header, ...(masked ? [key] : []), body]);
 }
 
 export function closeFrame(code?: number, reason = ''): Buffer {

@@ -1,0 +1,312 @@
+/* oxlint-disable no-underscore-dangle -- Node's and ws's own names. */
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import type { ServerOptions, WebSocket, WebSocketServer } from 'ws';
+import { own, ownedWebSocketClass } from '../../src/ws/owned-websocket.js';
+import { readDirectly } from '../../src/ws/read-buffer.js';
+import { closeFrame, frame, Opcode } from '../support/clients/frames.js';
+import { RawPeer } from '../support/clients/raw.peer.js';
+import { policyOf } from '../support/policy.js';
+import { deferred, Tally, within } from '../support/waiting.js';
+import { listening, LOWEST, NEWEST, testRuntime, withoutLimit, type WsCopy } from './pairs.js';
+
+interface Internals {
+  readonly _socket: Socket & Record<symbol, unknown>;
+  readonly _receiver: { write(chunk: Buffer): boolean };
+}
+
+function internalsOf(socket: WebSocket): Internals {
+  return socket as unknown as Internals;
+}
+
+function fieldOf(stream: object, name: string): symbol {
+  return Object.getOwnPropertySymbols(stream).find(({ description }) => description === name)!;
+}
+
+interface Joined {
+  readonly socket: WebSocket;
+  readonly peer: RawPeer;
+  /** What the app gets to hear. */
+  readonly events: Tally<string>;
+}
+
+class Host {
+  private constructor(
+    private readonly server: WebSocketServer,
+    private readonly url: string,
+  ) {}
+
+  static async owned(copy: WsCopy, options: ServerOptions = {}): Promise<Host> {
+    const runtime = testRuntime();
+    const policy = policyOf(withoutLimit());
+    const { server, url } = await listening(copy, {
+      ...options,
+      WebSocket: ownedWebSocketClass(copy.WebSocket),
+    });
+    server.on('connection', (socket, request) => own(socket, request, runtime, policy));
+    return new Host(server, url);
+  }
+
+  /** What ws itself does. */
+  static async plain(copy: WsCopy, options: ServerOptions = {}): Promise<Host> {
+    const { server, url } = await listening(copy, options);
+    return new Host(server, url);
+  }
+
+  async join(withUpgrade: readonly Buffer[] = []): Promise<Joined> {
+    const events = new Tally<string>();
+    const { promise: accepted, resolve } = deferred<WebSocket>();
+    this.server.once('connection', (client) => {
+      client.on('message', (data: Buffer, isBinary) => {
+        events.add(`${isBinary ? 'binary' : 'text'} ${data.toString('latin1')}`);
+      });
+      client.on('ping', (payload) => events.add(`ping ${payload.toString()}`));
+      client.on('pong', (payload) => events.add(`pong ${payload.toString()}`));
+      client.on('error', (error: NodeJS.ErrnoException) => events.add(`error ${error.code}`));
+      client.on('close', () => events.add('close'));
+      resolve(client);
+    });
+    const peer = await RawPeer.connect(this.url, { withUpgrade });
+    return { peer, events, socket: await within(accepted, 'a connection') };
+  }
+}
+
+/** Counts what goes by ws's receiver. */
+function countWrites(socket: WebSocket): () => number {
+  const { _receiver: receiver } = internalsOf(socket);
+  const write = receiver.write.bind(receiver);
+  let writes = 0;
+  receiver.write = (chunk) => {
+    writes++;
+    return write(chunk);
+  };
+  return () => writes;
+}
+
+/** Sends each piece once what was before it has been read. */
+async function sendApart({ peer, socket }: Joined, pieces: readonly Buffer[]): Promise<void> {
+  const { _socket: stream } = internalsOf(socket);
+  let until = stream.bytesRead;
+  for (const piece of pieces) {
+    peer.send(piece);
+    until += piece.length;
+    while (stream.bytesRead < until && !stream.destroyed && !peer.socket.destroyed) {
+      // oxlint-disable-next-line no-await-in-loop
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+}
+
+function text(payload: string): Buffer {
+  return frame(Opcode.text, payload);
+}
+
+const LIMIT = 20_000;
+const REST = 'the rest';
+const MASKS = [Buffer.alloc(4), Buffer.from([0x81, 0x85, 0x12, 0xff])];
+
+const flaws = fc.record({ mask: fc.constantFrom(...MASKS) });
+const lengths = fc.oneof(
+  fc.integer({ min: 0, max: 200 }),
+  fc.constantFrom(125, 126, 1000, 5000, LIMIT - REST.length),
+);
+const contents = lengths.chain((length) =>
+  fc.constantFrom('x'.repeat(length), 'né€s'.repeat(length >> 3), '{"event":"e"}'),
+);
+const common = fc.tuple(
+  fc.constantFrom(Opcode.text, Opcode.text, Opcode.text, Opcode.binary, Opcode.ping, Opcode.pong),
+  contents,
+  flaws,
+);
+const good = common.map(([opcode, payload, flaw]) => {
+  const control = opcode === Opcode.ping || opcode === Opcode.pong;
+  return frame(opcode, control ? payload.slice(0, 40) : payload, flaw);
+});
+const parts = fc
+  .tuple(contents, flaws)
+  .map(([payload, flaw]) =>
+    Buffer.concat([
+      frame(Opcode.text, payload, { ...flaw, fin: false }),
+      frame(Opcode.ping, 'in between', flaw),
+      frame(Opcode.continuation, REST, flaw),
+    ]),
+  );
+/** All of them end a connection. */
+const bad = fc.constantFrom(
+  frame(Opcode.text, Buffer.from([0xc3, 0x28])),
+  frame(Opcode.text, 'no mask', { masked: false }),
+  frame(Opcode.text, 'reserved', { reserved: 1 }),
+  frame(Opcode.text, 'compressed', { reserved: 4 }),
+  frame(Opcode.continuation, 'of nothing'),
+  frame(5, 'unknown'),
+  frame(Opcode.text, 'x'.repeat(LIMIT + 1)),
+  frame(Opcode.text, 'x'.repeat(65_536)),
+  Buffer.concat([
+    frame(Opcode.text, 'begun', { fin: false }),
+    frame(Opcode.text, 'another'),
+    frame(Opcode.text, 'a third'),
+  ]),
+  closeFrame(1000, 'bye'),
+  closeFrame(1),
+);
+
+/** Some end with what ends the connection, and what comes behind it is nobody's. */
+const streams = fc
+  .tuple(
+    fc.array(fc.oneof({ weight: 5, arbitrary: good }, parts), { maxLength: 8 }),
+    fc.option(fc.tuple(bad, good), { nil: [] as Buffer[] }),
+  )
+  .map(([frames, end]) => ({ bytes: Buffer.concat([...frames, ...end]), ends: end.length > 0 }));
+
+const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 5 });
+
+function cut(bytes: Buffer, where: readonly number[]): Buffer[] {
+  const at = where.map((share) => Math.floor(share * bytes.length)).toSorted((a, b) => a - b);
+  return [0, ...at]
+    .map((from, index) => bytes.subarray(from, at[index]))
+    .filter(({ length }) => length > 0);
+}
+
+describe.each([NEWEST, LOWEST])('What is read over $name', (copy) => {
+  test('is what ws reads, whatever comes and however it is cut', async () => {
+    const options = { maxPayload: LIMIT };
+    const hosts = [await Host.owned(copy, options), await Host.plain(copy, options)];
+    const property = fc.asyncProperty(streams, cuts, async ({ bytes, ends }, where) => {
+      const last = ends ? 'close' : 'ping last';
+      const whole = ends ? bytes : Buffer.concat([bytes, frame(Opcode.ping, 'last')]);
+      const heard = hosts.map(async (host) => {
+        const joined = await host.join();
+        await sendApart(joined, cut(whole, where));
+        const { all } = joined.events;
+        while (all.at(-1) !== last) {
+          // oxlint-disable-next-line no-await-in-loop
+          await joined.events.reached(all.length + 1, last);
+        }
+        joined.peer.reset();
+        return all;
+      });
+      const [owned, plain] = await Promise.all(heard);
+      expect(owned).toEqual(plain);
+    });
+    await fc.assert(property, { numRuns: 150 });
+  });
+
+  test('goes by no receiver where it is a short message, whole or cut', async () => {
+    const host = await Host.owned(copy);
+    const joined = await host.join();
+    const writes = countWrites(joined.socket);
+    joined.peer.send(frame(Opcode.text, 'one'), frame(Opcode.text, 'two'));
+    const [third, fourth] = [frame(Opcode.text, 'three'), frame(Opcode.binary, 'four')];
+    // The header is kept, and there is nothing else.
+    await sendApart(joined, [third.subarray(0, 5), Buffer.concat([third.subarray(5), fourth])]);
+    await joined.events.reached(4, 'messages');
+    expect(writes()).toBe(0);
+    // Of the fifth, ws gets no more than that one.
+    const [fifth, sixth] = [frame(Opcode.text, 'five'), frame(Opcode.text, 'six')];
+    await sendApart(joined, [fifth.subarray(0, 8), Buffer.concat([fifth.subarray(8), sixth])]);
+    await joined.events.reached(6, 'messages');
+    expect(writes()).toBe(2);
+    const texts = ['text one', 'text two', 'text three', 'binary four', 'text five', 'text six'];
+    expect(joined.events.all).toEqual(texts);
+  });
+
+  test('comes in order behind what came with the upgrade', async () => {
+    const host = await Host.owned(copy);
+    const joined = await host.join([frame(Opcode.text, '1'), frame(Opcode.text, '2')]);
+    joined.peer.send(frame(Opcode.text, '3'));
+    await joined.events.reached(3, 'messages');
+    expect(joined.events.all).toEqual(['text 1', 'text 2', 'text 3']);
+  });
+
+  test('stops with pause(), after what had been read, and goes on with resume()', async () => {
+    const { socket, peer, events } = await (await Host.owned(copy)).join();
+    const { _socket: stream } = internalsOf(socket);
+    socket.once('message', () => socket.pause());
+    const both = Buffer.concat([frame(Opcode.text, '1'), frame(Opcode.text, '2')]);
+    await sendApart({ socket, peer, events }, [both]);
+    expect(events.all).toEqual(['text 1', 'text 2']);
+    const before = stream.bytesRead;
+    peer.send(frame(Opcode.text, '3'));
+    peer.socket.end();
+    // The kernel has it, and would have given it away.
+    await once(peer.socket, 'finish');
+    for (let turn = 0; turn < 20; turn++) {
+      // oxlint-disable-next-line no-await-in-loop
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect([stream.bytesRead, events.count]).toEqual([before, 2]);
+    socket.resume();
+    await events.reached(4, 'events');
+    expect(events.all).toEqual(['text 1', 'text 2', 'text 3', 'close']);
+  });
+
+  test('is all seen by somebody who listens to the stream', async () => {
+    const { socket, peer, events } = await (await Host.owned(copy)).join();
+    const seen: Buffer[] = [];
+    internalsOf(socket)._socket.on('data', (chunk: Buffer) => seen.push(chunk));
+    peer.send(frame(Opcode.text, 'message'));
+    await events.reached(1, 'message');
+    expect(Buffer.concat(seen)).toEqual(frame(Opcode.text, 'message'));
+  });
+
+  test('is not lost behind a listener that throws', async () => {
+    const { socket, peer, events } = await (await Host.owned(copy)).join();
+    const { _socket: stream } = internalsOf(socket);
+    const onRead = stream[fieldOf(stream, 'kBufferCb')] as (length: number) => boolean;
+    const target = stream[fieldOf(stream, 'kBuffer')] as Buffer;
+    const read = (...pieces: Buffer[]): boolean => {
+      const bytes = Buffer.concat(pieces);
+      bytes.copy(target);
+      return onRead.call(stream, bytes.length);
+    };
+    socket.once('message', () => {
+      throw new Error('of the app');
+    });
+    const pieces = ['1', '2', '3'].map((name) => text(`message ${name}`));
+    const cutOff = pieces[2]!.subarray(0, 8);
+    expect(() => read(pieces[0]!, pieces[1]!, cutOff)).toThrow('of the app');
+    expect(events.all).toEqual(['text message 1', 'text message 2']);
+    expect(read(pieces[2]!.subarray(8), text('4'))).toBe(true);
+    expect(events.all.slice(2)).toEqual(['text message 3', 'text 4']);
+    peer.reset();
+  });
+
+  test('goes by ws where that is told to wait in between', async () => {
+    const { socket, peer, events } = await (
+      await Host.owned(copy, { allowSynchronousEvents: false })
+    ).join();
+    const { _socket: stream } = internalsOf(socket);
+    expect(stream[fieldOf(stream, 'kBuffer')]).toBeNull();
+    peer.send(frame(Opcode.text, '1'), frame(Opcode.text, '2'));
+    await events.reached(2, 'messages');
+  });
+});
+
+describe('readDirectly()', () => {
+  const { kBuffer, kBufferCb } = { kBuffer: Symbol('kBuffer'), kBufferCb: Symbol('kBufferCb') };
+
+  test('does nothing with a stream of another make', async () => {
+    const { socket } = await (await Host.owned(NEWEST)).join();
+    for (const stream of [{}, { [kBuffer]: null, [kBufferCb]: null, _handle: {} }]) {
+      const before = { ...stream };
+      readDirectly(stream as unknown as Socket, socket);
+      expect(stream).toEqual(before);
+    }
+  });
+
+  test('does nothing with a ws of another make', async () => {
+    const { socket } = await (await Host.plain(NEWEST)).join();
+    const { _socket: stream, _receiver: receiver } = internalsOf(socket);
+    for (const other of [
+      null,
+      {},
+      { ...receiver, _state: '0' },
+      { ...receiver, _bufferedBytes: 1 },
+    ]) {
+      readDirectly(stream, { _receiver: other } as unknown as WebSocket);
+      expect(stream[fieldOf(stream, 'kBuffer')]).toBeNull();
+    }
+  });
+});
