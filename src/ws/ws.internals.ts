@@ -101,19 +101,26 @@ export function receiverError(socket: WebSocket): unknown {
   return internalsOf(socket)._receiver?.errored ?? undefined;
 }
 
-/** `undefined` where this copy of ws has another receiver, or one that is told to wait in between. */
+/** `undefined` where ws is told to wait between two messages. */
 export function directReceiverOf(socket: WebSocket): DirectReceiver | undefined {
   const receiver = internalsOf(socket)._receiver as DirectReceiver | null;
   return receiver?._allowSynchronousEvents ? receiver : undefined;
 }
 
-/** Whether it is where it begins, and has what is needed to know that later on. */
+/** By the prototype of a copy of ws. */
+const knownReceivers = new WeakMap<object, boolean>();
+
+/** Whether this copy of ws has what `awaitsMessage` looks at; asked before anything is read. */
 export function isKnownReceiver(receiver: DirectReceiver): boolean {
-  const fields = receiver as unknown as Record<string, unknown>;
-  const known = Object.entries(RECEIVER_FIELDS).every(
-    ([name, type]) => typeof fields[name] === type,
-  );
-  return known && awaitsMessage(receiver);
+  const prototype = Object.getPrototypeOf(receiver) as object;
+  let known = knownReceivers.get(prototype);
+  if (known === undefined) {
+    const fields = receiver as unknown as Record<string, unknown>;
+    const typed = Object.entries(RECEIVER_FIELDS);
+    known = typed.every(([name, type]) => typeof fields[name] === type) && awaitsMessage(receiver);
+    knownReceivers.set(prototype, known);
+  }
+  return known;
 }
 
 /** A frame that comes now begins a message, and would be read at once. */

@@ -299,12 +299,11 @@ describe('readDirectly()', () => {
   test('does nothing with a ws of another make', async () => {
     const { socket } = await (await Host.plain(NEWEST)).join();
     const { _socket: stream, _receiver: receiver } = internalsOf(socket);
-    for (const other of [
-      null,
-      {},
-      { ...receiver, _state: '0' },
-      { ...receiver, _bufferedBytes: 1 },
-    ]) {
+    const like = (change: object): object => {
+      const prototype = Object.create(Object.getPrototypeOf(receiver) as object) as object;
+      return Object.assign(Object.create(prototype) as object, receiver, change);
+    };
+    for (const other of [null, {}, like({ _state: '0' }), like({ _bufferedBytes: 1 })]) {
       readDirectly(stream, { _receiver: other } as unknown as WebSocket);
       expect(stream[fieldOf(stream, 'kBuffer')]).toBeNull();
     }
