@@ -12,14 +12,22 @@ export interface PeerOptions {
 
 const TEXT = 0x1;
 const CLOSE = 0x8;
+const PING = 0x9;
+const PONG = 0xa;
 const MASKED = 0x80;
 
-/** A masked frame (RFC 6455 §5.2), with the mask of zeros, so that it is made once. */
+/** Not zeros, with which ws would have less to do than for any other client. */
+const MASK = [0x12, 0x9a, 0x3c, 0x71] as const;
+
+/** A masked frame (RFC 6455 §5.2), always with the same mask, so that it is made once. */
 function maskedFrame(opcode: number, payload: Buffer): Buffer {
-  if (payload.length > 125) throw new RangeError('Only short frames are needed here.');
+  const { length } = payload;
+  if (length > 0xffff) throw new RangeError('Longer frames are not needed here.');
+  const lengths = length <= 125 ? [length] : [126, length >> 8, length & 0xff];
+  const header = [0x80 | opcode, MASKED | lengths[0]!, ...lengths.slice(1), ...MASK];
   return Buffer.concat([
-    Buffer.from([0x80 | opcode, MASKED | payload.length, 0, 0, 0, 0]),
-    payload,
+    Buffer.from(header),
+    payload.map((byte, index) => byte ^ MASK[index & 3]!),
   ]);
 }
 
@@ -39,11 +47,11 @@ const PATHS: Record<Protocol, string> = {
   'socket.io': '/socket.io/?EIO=4&transport=websocket',
 };
 const JOIN = textFrame('40');
-const PONG = textFrame('3');
+const ENGINE_PONG = textFrame('3');
 
 /**
  * A client that only counts messages: it must never be the limit of what is measured. It answers
- * a close frame, and Socket.IO's own pings; those of WebSocket no workload needs answered.
+ * a close frame and pings, of both protocols.
  */
 export class BenchPeer {
   /** Messages so far. */
@@ -125,13 +133,16 @@ export class BenchPeer {
       }
       const { opcode, start, length } = head;
       // Of these the payload is looked at, so that it has to be there.
-      const looked = opcode === CLOSE || (this.protocol === 'socket.io' && length === 1);
+      const engine = this.protocol === 'socket.io' && length === 1;
+      const looked = opcode === CLOSE || opcode === PING || engine;
       if (looked && start + length > bytes.length) {
         this.#rest = bytes.subarray(at);
         return;
       }
-      if (opcode === CLOSE) this.#close(bytes.subarray(start, start + length));
-      else if (looked) this.write(PONG);
+      const payload = bytes.subarray(start, start + length);
+      if (opcode === CLOSE) this.#close(payload);
+      else if (opcode === PING) this.write(maskedFrame(PONG, payload));
+      else if (looked) this.write(ENGINE_PONG);
       else if (opcode < CLOSE) this.received++;
       at = start + length;
     }

@@ -196,14 +196,15 @@ function firstByte(): Workload {
 /** Floods in a row, without a pause in which the garbage of one could be collected unseen. */
 const FLOODS = 4;
 
-function dispatch(event: string, each: number): Workload {
-  const name = `dispatch, ${event}`;
+function dispatch(event: string, bytes = 0): Workload {
+  const name = `dispatch, ${event}${bytes > 0 ? `, ${bytes} B` : ''}`;
+  const each = 500;
   return {
     name,
     run: (server, scale) =>
       withPeers(server, 50, async (peers) => {
         const count = Math.ceil(each * scale);
-        const frame = eventFrame(server.protocol, event);
+        const frame = eventFrame(server.protocol, event, bytes > 0 ? 'x'.repeat(bytes) : undefined);
         const frames = Buffer.concat(Array.from({ length: count }, () => frame));
         return rate(name, server, FLOODS * 50 * count, async () => {
           for (let flood = 0; flood < FLOODS; flood++) {
@@ -229,7 +230,7 @@ interface Broadcast {
 function broadcast({
   perTurn,
   connections = 1000,
-  times = 40,
+  times = 120,
   deflate = false,
 }: Broadcast): Workload {
   const bytes = 256;
@@ -358,10 +359,13 @@ export const WORKLOADS: readonly Workload[] = [
   echo(1, 400),
   echo(32, 60),
   latency(),
-  ...['sink', 'async sink', 'observable sink', 'guarded sink', 'piped sink'].map((event) =>
-    dispatch(event, 500),
-  ),
-  dispatch('intercepted sink', 500),
+  dispatch('sink'),
+  dispatch('async sink'),
+  dispatch('observable sink'),
+  dispatch('guarded sink'),
+  dispatch('piped sink'),
+  dispatch('intercepted sink'),
+  dispatch('sink', 1024),
   push({ perClient: 1000 }),
   push({ connections: 1, perClient: 100_000 }),
   push({ connections: 1, perClient: 100_000, fresh: true }),
@@ -373,12 +377,13 @@ export const WORKLOADS: readonly Workload[] = [
   push({ perClient: 400, perTurn: 4 }),
   push({ perClient: 400, perTurn: 1, awaited: true }),
   push({ perClient: 100, bytes: 1024, deflate: true }),
+  push({ perClient: 50, bytes: 4096, deflate: true }),
   firstByte(),
   broadcast({ perTurn: 1, connections: 100, times: 400 }),
   broadcast({ perTurn: 1 }),
-  broadcast({ perTurn: 1, connections: 10_000, times: 8 }),
+  broadcast({ perTurn: 1, connections: 10_000, times: 12 }),
   broadcast({ perTurn: 8 }),
-  broadcast({ perTurn: 1, times: 16, deflate: true }),
-  broadcast({ perTurn: 8, times: 16, deflate: true }),
+  broadcast({ perTurn: 1, times: 40, deflate: true }),
+  broadcast({ perTurn: 8, times: 40, deflate: true }),
   life(10_000),
 ];
