@@ -73,16 +73,28 @@ class Host {
   }
 }
 
-/** Counts what goes by ws's receiver. */
-function countWrites(socket: WebSocket): () => number {
+/** What goes by ws's receiver. */
+function writesTo(socket: WebSocket): Buffer[] {
   const { _receiver: receiver } = internalsOf(socket);
   const write = receiver.write.bind(receiver);
-  let writes = 0;
+  const writes: Buffer[] = [];
   receiver.write = (chunk) => {
-    writes++;
+    writes.push(chunk);
     return write(chunk);
   };
-  return () => writes;
+  return writes;
+}
+
+/** Takes what it is given for the bytes of one read, before it returns. */
+function readerOf(socket: WebSocket): (...pieces: Buffer[]) => boolean {
+  const { _socket: stream } = internalsOf(socket);
+  const onRead = stream[fieldOf(stream, 'kBufferCb')] as (length: number) => boolean;
+  const target = stream[fieldOf(stream, 'kBuffer')] as Buffer;
+  return (...pieces) => {
+    const bytes = Buffer.concat(pieces);
+    bytes.copy(target);
+    return onRead.call(stream, bytes.length);
+  };
 }
 
 /** Sends each piece once what was before it has been read. */
@@ -196,18 +208,18 @@ describe.each([NEWEST, LOWEST])('What is read over $name', (copy) => {
   test('goes by no receiver where it is a short message, whole or cut', async () => {
     const host = await Host.owned(copy);
     const joined = await host.join();
-    const writes = countWrites(joined.socket);
+    const writes = writesTo(joined.socket);
     joined.peer.send(frame(Opcode.text, 'one'), frame(Opcode.text, 'two'));
     const [third, fourth] = [frame(Opcode.text, 'three'), frame(Opcode.binary, 'four')];
     // The header is kept, and there is nothing else.
     await sendApart(joined, [third.subarray(0, 5), Buffer.concat([third.subarray(5), fourth])]);
     await joined.events.reached(4, 'messages');
-    expect(writes()).toBe(0);
+    expect(writes).toEqual([]);
     // Of the fifth, ws gets no more than that one.
     const [fifth, sixth] = [frame(Opcode.text, 'five'), frame(Opcode.text, 'six')];
     await sendApart(joined, [fifth.subarray(0, 8), Buffer.concat([fifth.subarray(8), sixth])]);
     await joined.events.reached(6, 'messages');
-    expect(writes()).toBe(2);
+    expect(Buffer.concat(writes)).toEqual(fifth);
     const texts = ['text one', 'text two', 'text three', 'binary four', 'text five', 'text six'];
     expect(joined.events.all).toEqual(texts);
   });
@@ -253,14 +265,7 @@ describe.each([NEWEST, LOWEST])('What is read over $name', (copy) => {
 
   test('is not lost behind a listener that throws', async () => {
     const { socket, peer, events } = await (await Host.owned(copy)).join();
-    const { _socket: stream } = internalsOf(socket);
-    const onRead = stream[fieldOf(stream, 'kBufferCb')] as (length: number) => boolean;
-    const target = stream[fieldOf(stream, 'kBuffer')] as Buffer;
-    const read = (...pieces: Buffer[]): boolean => {
-      const bytes = Buffer.concat(pieces);
-      bytes.copy(target);
-      return onRead.call(stream, bytes.length);
-    };
+    const read = readerOf(socket);
     socket.once('message', () => {
       throw new Error('of the app');
     });
@@ -270,6 +275,21 @@ describe.each([NEWEST, LOWEST])('What is read over $name', (copy) => {
     expect(events.all).toEqual(['text message 1', 'text message 2']);
     expect(read(pieces[2]!.subarray(8), text('4'))).toBe(true);
     expect(events.all.slice(2)).toEqual(['text message 3', 'text 4']);
+    peer.reset();
+  });
+
+  test('waits behind what the stream holds while it is paused', async () => {
+    const { socket, peer, events } = await (await Host.owned(copy)).join();
+    const { _socket: stream } = internalsOf(socket);
+    const read = readerOf(socket);
+    stream.pause();
+    read(text('1'));
+    expect(events.all).toEqual([]);
+    stream.resume();
+    read(text('2'));
+    await events.reached(2, 'messages');
+    read(text('3'));
+    expect(events.all).toEqual(['text 1', 'text 2', 'text 3']);
     peer.reset();
   });
 
