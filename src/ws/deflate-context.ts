@@ -12,7 +12,10 @@ function sharedDeflate(options: ZlibOptions, windowBits: number): SyncDeflate {
   let byWindow = withoutContext.get(options);
   if (!byWindow) withoutContext.set(options, (byWindow = new Map()));
   let deflate = byWindow.get(windowBits);
-  if (!deflate) byWindow.set(windowBits, (deflate = new SyncDeflate({ ...options, windowBits })));
+  if (!deflate || deflate.closed) {
+    deflate = new SyncDeflate({ ...options, windowBits });
+    byWindow.set(windowBits, deflate);
+  }
   return deflate;
 }
 
@@ -28,8 +31,10 @@ export class DeflateContext {
   #inWs = 0;
   /** Who compressed the last frame. */
   #last: 'ws' | 'own' | 'shared' | undefined;
-  /** `null`: ws has to do it. */
-  #own: SyncDeflate | null | undefined;
+  #own: SyncDeflate | undefined;
+  /** ws has to do it. */
+  #unable = false;
+  #watched = false;
   readonly #windowBits: number;
   readonly #keepsContext: boolean;
 
@@ -42,10 +47,14 @@ export class DeflateContext {
     this.#keepsContext = params['server_no_context_takeover'] !== true;
   }
 
-  /** `undefined` where the window of ws can't be emptied. */
+  /**
+   * `undefined` where the window of ws can't be emptied: by a reset it is filled with the dictionary
+   * of the app, where there is one, which is no longer in that of the peer.
+   */
   static of(socket: WebSocket): DeflateContext | undefined {
     const deflate = deflateOf(socket);
-    return deflate && new DeflateContext(socket, deflate);
+    if (!deflate || deflate._options?.zlibDeflateOptions?.dictionary) return undefined;
+    return new DeflateContext(socket, deflate);
   }
 
   /** A frame may be sent that ws knows nothing of. */
@@ -74,30 +83,40 @@ export class DeflateContext {
    * @returns its end; `undefined`: ws has to send the message
    */
   write(data: Uint8Array, target: Buffer, offset: number): number | undefined {
+    if (this.#unable) return undefined;
     const own = (this.#own ??= this.#newDeflate());
-    if (!own) return undefined;
-    if (this.#last !== 'own' || !this.#keepsContext) own.reset();
+    if (own && (this.#last !== 'own' || !this.#keepsContext)) own.reset();
     this.#last = 'own';
-    const end = own.write(data, target, offset);
-    if (end === undefined) this.#own = null;
+    const end = own?.write(data, target, offset);
+    this.#unable = end === undefined;
     return end;
   }
 
-  #newDeflate(): SyncDeflate | null {
+  #newDeflate(): SyncDeflate | undefined {
     const { _options: options, _threshold: threshold } = this.deflate;
-    if (!options || threshold === undefined || !SyncDeflate.supported) return null;
+    if (!options || threshold === undefined || !SyncDeflate.supported) return undefined;
     const zlibOptions = options.zlibDeflateOptions ?? DEFAULTS;
     if (!this.#keepsContext) return sharedDeflate(zlibOptions, this.#windowBits);
-    const own = new SyncDeflate({ ...zlibOptions, windowBits: this.#windowBits });
-    streamOf(this.socket)?.once('close', () => own.close());
-    return own;
+    this.#watchEnd();
+    return new SyncDeflate({ ...zlibOptions, windowBits: this.#windowBits });
+  }
+
+  #watchEnd(): void {
+    if (this.#watched) return;
+    this.#watched = true;
+    streamOf(this.socket)?.once('close', () => this.#own?.close());
   }
 
   /** ws is about to send a message. */
-  enterWs(): void {
+  enterWs(compressed: boolean): void {
     this.#inWs++;
+    if (!compressed) return;
     if (this.#last !== 'ws') this.deflate._deflate?.reset();
     this.#last = 'ws';
+    if (!this.#keepsContext) return;
+    // Its context is of no use any more, and takes as much memory as that of ws.
+    this.#own?.close();
+    this.#own = undefined;
   }
 
   leaveWs(): void {

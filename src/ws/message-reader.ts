@@ -5,12 +5,15 @@ import type { ReceiverLimits } from './ws.internals.js';
 
 // Of a masked frame: what comes before a payload of at most 125 bytes, and before one of at most 64 KiB.
 const SHORT_HEADER = 6;
-export const LONG_HEADER = 8;
+const LONG_HEADER = 8;
 
 const MASK_LENGTH = 4;
 
 /** Bytes from which on to copy them twice costs less than to go through them one by one. */
 const SHORTEST_IN_WORDS = 96;
+
+/** Bytes of a typed array that V8 keeps on its heap, where it costs a quarter of what others cost. */
+const LARGEST_ON_HEAP = 64;
 
 /** Of four bytes. */
 const NOT_ASCII = 0x80808080;
@@ -24,15 +27,21 @@ const scratch = Buffer.from(words.buffer);
  * most are (RFC 6455 §5.2). It stops before anything else, which is ws's to read.
  */
 export class MessageReader {
-  /** What was read last, in memory of its own. */
+  /** What was read last: alone, or with what came in the same read, as the app may keep it. */
   data!: Buffer;
   isBinary = false;
   /** Bytes that the message lacks of which the header is there; 0: it is none that is read here. */
   missing = 0;
   /** What is left is less than a header, of a message that may be read here. */
   begun = false;
+  /** What the messages that are not short are parts of, and where it begins. */
+  #own: Buffer | undefined;
+  #ownStart = 0;
 
-  /** @param offset - of the first byte that was not read */
+  /**
+   * @param bytes - which may be used again; short messages are unmasked in it
+   * @param offset - of the first byte that was not read
+   */
   constructor(
     private readonly bytes: Buffer,
     public offset: number,
@@ -65,13 +74,32 @@ export class MessageReader {
       this.missing = size - left;
       return false;
     }
-    const data = Buffer.allocUnsafe(length);
-    const ascii = unmask(bytes, offset + header, data);
-    if (first === TEXT && !ascii && !anyBytes && !isUtf8(data)) return false;
-    this.data = data;
+    const short = length <= LARGEST_ON_HEAP;
+    const memory = short ? bytes : this.#ownMemory();
+    const from = offset + header - (short ? 0 : this.#ownStart);
+    const ascii = unmask(memory, from, length);
+    if (first === TEXT && !ascii && !anyBytes && !isUtf8(memory.subarray(from, from + length))) {
+      // Masks it again.
+      unmask(memory, from, length);
+      return false;
+    }
+    this.data = short ? copyOf(bytes, from, from + length) : memory.subarray(from, from + length);
     this.isBinary = first === BINARY;
     this.offset = offset + size;
     return true;
+  }
+
+  /** Takes what was not read, as it came. */
+  takeRest(): Buffer {
+    const { bytes, offset, end } = this;
+    this.offset = end;
+    return this.#own ? this.#own.subarray(offset - this.#ownStart) : copyOf(bytes, offset, end);
+  }
+
+  #ownMemory(): Buffer {
+    if (this.#own) return this.#own;
+    this.#ownStart = this.offset;
+    return (this.#own = copyOf(this.bytes, this.offset, this.end));
   }
 
   #begin(): false {
@@ -80,28 +108,31 @@ export class MessageReader {
   }
 }
 
-/** Copies a payload, of which the mask comes before it (RFC 6455 §5.3); returns whether all is ASCII. */
-function unmask(bytes: Buffer, from: number, data: Buffer): boolean {
-  const { length } = data;
-  if (length >= SHORTEST_IN_WORDS) return unmaskInWords(bytes, from, data);
+/** Memory that is nobody else's, where `Buffer.from` takes it from a pool. */
+export function copyOf(bytes: Buffer, from: number, end: number): Buffer {
+  // That of Buffer itself shares the memory.
+  return Uint8Array.prototype.slice.call(bytes, from, end) as Buffer;
+}
+
+/** Unmasks a payload by the mask before it (RFC 6455 §5.3); returns whether all of it is ASCII. */
+function unmask(bytes: Buffer, from: number, length: number): boolean {
+  if (length >= SHORTEST_IN_WORDS) return unmaskInWords(bytes, from, length);
   let all = 0;
   for (let at = 0; at < length; at++) {
-    const byte = bytes[from + at]! ^ bytes[from - MASK_LENGTH + (at & 3)]!;
-    data[at] = byte;
-    all |= byte;
+    all |= bytes[from + at]! ^= bytes[from - MASK_LENGTH + (at & 3)]!;
   }
   return all < 0x80;
 }
 
 /** Four bytes at a time, in memory where they can be read as one number. */
-function unmaskInWords(bytes: Buffer, from: number, data: Buffer): boolean {
-  const end = MASK_LENGTH + data.length;
-  bytes.copy(scratch, 0, from - MASK_LENGTH, from + data.length);
+function unmaskInWords(bytes: Buffer, from: number, length: number): boolean {
+  const end = MASK_LENGTH + length;
+  bytes.copy(scratch, 0, from - MASK_LENGTH, from + length);
   const mask = words[0]!;
   let all = 0;
   const whole = end >>> 2;
   for (let at = 1; at < whole; at++) all |= words[at]! ^= mask;
   for (let at = whole * 4; at < end; at++) all |= scratch[at]! ^= scratch[at & 3]!;
-  scratch.copy(data, 0, MASK_LENGTH, end);
+  scratch.copy(bytes, from, MASK_LENGTH, end);
   return (all & NOT_ASCII) === 0;
 }

@@ -21,6 +21,11 @@ function notOpen(readyState: number): Error {
   );
 }
 
+function notSent(readyState: number, outcome: SendOutcome): Error {
+  if (readyState !== WebSocket.OPEN || !('cause' in outcome)) return notOpen(readyState);
+  return new Error(`The message was ${outcome.status}: ${outcome.cause}`);
+}
+
 /** A callback of the app that harms nobody by what it throws. */
 function guarded({ owner }: Ownership, method: string, callback: SendCallback): SendCallback {
   return (error) => {
@@ -37,7 +42,7 @@ function settleOf(socket: WebSocket, ownership: Ownership, callback: SendCallbac
   const call = guarded(ownership, 'send', callback);
   return (outcome: SendOutcome) => {
     const sent = outcome.status === 'written' || outcome.status === 'acknowledged';
-    const error = sent ? undefined : notOpen(socket.readyState);
+    const error = sent ? undefined : notSent(socket.readyState, outcome);
     if (error) Object.assign(error, { outcome });
     // As in ws, a callback never runs before send() has returned.
     if (outcome.status === 'refused') process.nextTick(call, error);

@@ -10,7 +10,7 @@ import { ownedMembers } from './owned-members.js';
 import { clientOf, ownershipOf, setClient, setOwnership, type Ownership } from './ownership.js';
 import { readDirectly } from './read-buffer.js';
 import { plainSocketOf, STRAIGHT } from './straight-path.js';
-import { endOnce, streamOf } from './ws.internals.js';
+import { endOnce, stopAtFailure, streamOf } from './ws.internals.js';
 import { basePrototypeOf, subclassFactory } from './websocket-subclass.js';
 import { WsPort } from './ws.port.js';
 
@@ -35,6 +35,7 @@ export function own(
   const serverListeners = socket.listeners('close') as Ownership['serverListeners'] & object;
   setOwnership(socket, { owner, port, serverListeners });
   watchEnd(request.socket, socket);
+  stopAtFailure(socket);
   const stream = STRAIGHT ? plainSocketOf(socket) : undefined;
   if (stream) readDirectly(stream, socket);
   return owner;

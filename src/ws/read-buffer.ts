@@ -1,7 +1,8 @@
 /* oxlint-disable no-underscore-dangle -- the name is that of Node. */
 import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
-import { LONG_HEADER, MessageReader } from './message-reader.js';
+import { copyOf, MessageReader } from './message-reader.js';
 import { clientOf } from './ownership.js';
 import {
   awaitsMessage,
@@ -10,16 +11,11 @@ import {
   type DirectReceiver,
 } from './ws.internals.js';
 
-/** As much as libuv asks for. */
-const READ_BYTES = 64 * 1024;
-
 /**
- * What all connections read into, one after the other: Node makes 64 KiB of memory for each read,
- * however little it brings, which is a sixth of what a short message costs. Before it is room for
- * what was left of the read before.
+ * What all connections read into, one after the other, as much as libuv asks for: Node makes as much
+ * memory for each read, however little it brings, which is a sixth of what a short message costs.
  */
-const bytes = Buffer.allocUnsafeSlow(LONG_HEADER + READ_BYTES);
-const target = bytes.subarray(LONG_HEADER);
+const bytes = Buffer.allocUnsafeSlow(64 * 1024);
 
 /**
  * A socket that was made with the option `onread` reads into memory of the app (net.Socket), but
@@ -30,8 +26,17 @@ interface OnRead {
   readonly callback: symbol;
 }
 
-interface Reading {
+type Listener = (...args: unknown[]) => void;
+
+/** Of a socket, what came and was not taken: less than a header, or what is behind an error. */
+const KEPT = Symbol('nestjs-safe-close.kept');
+/** And how many bytes are yet to come of a message that ws has the beginning of. */
+const MISSING = Symbol('nestjs-safe-close.missing');
+
+interface ReadingSocket extends Socket {
   readonly _handle?: { useUserBuffer?(bytes: Uint8Array): void } | null;
+  [KEPT]?: Buffer | undefined;
+  [MISSING]?: number;
   [field: symbol]: unknown;
 }
 
@@ -45,90 +50,108 @@ function findOnRead(stream: Socket): OnRead | null {
   return buffer && callback ? { buffer, callback } : null;
 }
 
+/** Of each copy of ws, by the prototype of its receivers, what listens to the stream. */
+const listenersOfWs = new WeakMap<object, Listener>();
+
+function listenerOf(receiver: DirectReceiver): Listener | undefined {
+  return listenersOfWs.get(Object.getPrototypeOf(receiver) as object);
+}
+
+/** Before anybody else can listen. */
+function learnListener(stream: Socket, receiver: DirectReceiver): boolean {
+  const [listener, ...others] = stream.listeners('data') as Listener[];
+  if (!listener || others.length > 0) return false;
+  listenersOfWs.set(Object.getPrototypeOf(receiver) as object, listener);
+  return true;
+}
+
 /**
  * Has the short messages of a connection read without ws and without the machinery of two streams;
  * whatever else comes takes the way that it always took. Does nothing where Node or ws are not as
  * they are known to be.
  */
 export function readDirectly(stream: Socket, client: WebSocket): void {
-  const reading = stream as unknown as Reading;
+  const reading = stream as ReadingSocket;
   const fields = (onReadFields ??= findOnRead(stream));
   const receiver = directReceiverOf(client);
   if (!fields || reading[fields.buffer] !== null || !receiver || !isKnownReceiver(receiver)) return;
-  const { _handle: handle } = reading;
-  if (typeof handle?.useUserBuffer !== 'function') return;
-  reading[fields.buffer] = target;
+  if (typeof reading._handle?.useUserBuffer !== 'function') return;
+  if (!listenerOf(receiver) && !learnListener(stream, receiver)) return;
+  reading[fields.buffer] = bytes;
   reading[fields.callback] = onRead;
-  handle.useUserBuffer(target);
+  reading.pause = pause;
+  reading._handle.useUserBuffer(bytes);
 }
 
-/** Of a socket, the beginning of a header of which the rest is yet to come. */
-const BEGUN = Symbol('nestjs-safe-close.begun');
-/** And how many bytes are yet to come of a message that ws has the beginning of. */
-const MISSING = Symbol('nestjs-safe-close.missing');
-
-interface ReadingSocket extends Socket {
-  [BEGUN]?: Uint8Array | undefined;
-  [MISSING]?: number;
+/** Node reads nothing more at once where there is `onread`, and on into the stream where there is none. */
+function pause(this: ReadingSocket): ReadingSocket {
+  return Duplex.prototype.pause.call(this) as ReadingSocket;
 }
 
 /** Returns false to read no more until somebody asks for it, as Node does. */
 function onRead(this: ReadingSocket, length: number): boolean {
-  const client = clientOf(this)!;
+  const kept = this[KEPT];
+  if (!kept) return take(this, bytes, length);
+  this[KEPT] = undefined;
+  const both = Buffer.allocUnsafeSlow(kept.length + length);
+  both.set(kept);
+  bytes.copy(both, kept.length, 0, length);
+  return take(this, both, both.length);
+}
+
+/** @param chunk - what came is at its beginning; it may be used again */
+function take(stream: ReadingSocket, chunk: Buffer, length: number): boolean {
+  const client = clientOf(stream)!;
   const receiver = directReceiverOf(client);
-  const end = LONG_HEADER + length;
-  const reader = new MessageReader(bytes, takeBegun(this), end);
-  let more = true;
-  try {
-    const missing = this[MISSING];
-    if (missing) giveMissing(this, reader, missing, length);
-    if (receiver && isNext(this, receiver)) {
-      while (reader.next(receiver)) client.emit('message', reader.data, reader.isBinary);
-    }
-  } finally {
-    // Also where a listener of the app has thrown.
-    const { offset, begun, missing } = reader;
-    if (begun) this[BEGUN] = new Uint8Array(bytes.subarray(offset, end));
-    else if (offset < end) more = push(this, offset, end);
-    if (missing > 0) this[MISSING] = missing;
+  if (!receiver || !isRead(stream, receiver)) return stream.push(copyOf(chunk, 0, length));
+  // So that the next message is where the rest begins, if ws has no more than that.
+  const owed = stream[MISSING] ?? 0;
+  const missing = Math.min(owed, length);
+  if (missing > 0) {
+    stream[MISSING] = owed - missing;
+    give(stream, receiver, copyOf(chunk, 0, missing));
   }
-  return more;
+  const reader = new MessageReader(chunk, missing, length);
+  if (awaitsMessage(receiver)) readMessages(stream, client, receiver, reader);
+  if (reader.offset < length) give(stream, receiver, reader.takeRest());
+  return true;
 }
 
-/** Puts what was begun before what came; returns where that begins. */
-function takeBegun(stream: ReadingSocket): number {
-  const { [BEGUN]: begun } = stream;
-  if (!begun) return LONG_HEADER;
-  stream[BEGUN] = undefined;
-  const offset = LONG_HEADER - begun.length;
-  bytes.set(begun, offset);
-  return offset;
-}
-
-/** So that the next message is where a read begins, if ws has no more than that. */
-function giveMissing(
+function readMessages(
   stream: ReadingSocket,
+  client: WebSocket,
+  receiver: DirectReceiver,
   reader: MessageReader,
-  missing: number,
-  length: number,
 ): void {
-  const { offset } = reader;
-  const given = Math.min(missing, length);
-  stream[MISSING] = missing - given;
-  reader.offset += given;
-  push(stream, offset, reader.offset);
+  let threw = true;
+  try {
+    while (reader.next(receiver)) client.emit('message', reader.data, reader.isBinary);
+    threw = false;
+  } finally {
+    if (threw || reader.begun) stream[KEPT] = reader.takeRest();
+    // A listener of the app has thrown: what is behind it comes before what is read next.
+    if (threw) process.nextTick(takeKept, stream);
+  }
+  if (reader.missing > 0) stream[MISSING] = reader.missing;
 }
 
-function push(stream: Socket, offset: number, end: number): boolean {
-  return stream.push(Buffer.from(bytes.subarray(offset, end)));
+function takeKept(stream: ReadingSocket): void {
+  const kept = stream[KEPT];
+  stream[KEPT] = undefined;
+  if (kept) take(stream, kept, kept.length);
 }
 
-/** ws would be given what comes now, at once, and nobody else is. */
-function isNext(stream: Socket, receiver: DirectReceiver): boolean {
+/** What ws's listener does with what comes; what has ended or failed takes nothing more. */
+function give(stream: Socket, receiver: DirectReceiver, chunk: Buffer): void {
+  if (receiver.writable && !receiver.write(chunk)) stream.pause();
+}
+
+/** The stream would hand on at once what comes now, to ws and to nobody else. */
+function isRead(stream: Socket, receiver: DirectReceiver): boolean {
   return (
-    awaitsMessage(receiver) &&
     stream.readableFlowing === true &&
     stream.readableLength === 0 &&
-    stream.listenerCount('data') === 1
+    stream.listenerCount('data') === 1 &&
+    stream.listenerCount('data', listenerOf(receiver)) === 1
   );
 }

@@ -104,9 +104,14 @@ export class SyncDeflate {
     return target.length - state[0]! - TRAILER_LENGTH;
   }
 
+  /** Nothing can be written any more. */
+  get closed(): boolean {
+    return this.#zlib._handle === null;
+  }
+
   /** What comes next refers to nothing before it. */
   reset(): void {
-    this.#zlib.reset();
+    if (!this.closed) this.#zlib.reset();
   }
 
   close(): void {

@@ -166,6 +166,26 @@ export function endOnce(socket: WebSocket): void {
   }
 }
 
+type Write = Writable['_write'];
+
+function writeUnlessFailed(
+  this: Writable & { readonly _errored?: boolean },
+  ...[chunk, encoding, callback]: Parameters<Write>
+): void {
+  if (this._errored) callback();
+  else (Object.getPrototypeOf(this) as Writable)._write.call(this, chunk, encoding, callback);
+}
+
+/**
+ * Node gives a receiver what came while it decompressed also where the first of that has failed:
+ * ws 8.23 then throws where nobody can catch it, which ends the process, and others make events of
+ * it.
+ */
+export function stopAtFailure(socket: WebSocket): void {
+  const { _receiver: receiver } = internalsOf(socket);
+  if (receiver) Object.assign(receiver, { _write: writeUnlessFailed });
+}
+
 /** Bytes that libuv holds of the write in progress; 0 where that is not known. */
 export function writeQueueSize(socket: WebSocket): number {
   return internalsOf(socket)._socket?._handle?.writeQueueSize ?? 0;

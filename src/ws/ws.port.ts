@@ -130,7 +130,7 @@ export class WsPort implements SocketPort {
     if (batch && this.#addTo(batch, data, options)) return;
     const before = this.inside;
     this.inside = true;
-    this.#deflate?.enterWs();
+    this.#deflate?.enterWs(options?.compress !== false);
     try {
       const callback = batch && !this.#deflate ? undefined : this.#sentByWs;
       this.base.send.call(this.socket, data, options ?? NO_OPTIONS, callback);
@@ -167,7 +167,7 @@ export class WsPort implements SocketPort {
     const context = this.#deflate;
     if (!context) return batch.add(first, data);
     if (!context.idle) return false;
-    if (options && !(options.compress ?? true)) return batch.add(first, data);
+    if (options?.compress === false) return batch.add(first, data);
     if (data.length > LARGEST_DEFLATED) return false;
     const bytes = typeof data === 'string' ? encoded(data) : data;
     if (!context.isCompressed(bytes.length)) return batch.add(first, data);

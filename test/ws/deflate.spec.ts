@@ -155,13 +155,17 @@ const SETTINGS: Record<string, readonly [object | false, object | false]> = {
   'with a small window': [{ serverMaxWindowBits: 10 }, {}],
 };
 
-test.each([{}, { params: null, _deflate: null }, { params: {} }])(
-  'a ws that compresses in a way not known sends all of it itself: %p',
-  (extension) => {
-    const socket = { _extensions: { 'permessage-deflate': extension } } as unknown as WebSocket;
-    expect(DeflateContext.of(socket)).toBeUndefined();
-  },
-);
+const DICTIONARY = { zlibDeflateOptions: { dictionary: Buffer.from('news') } };
+
+test.each([
+  {},
+  { params: null, _deflate: null },
+  { params: {} },
+  { params: {}, _deflate: null, _options: DICTIONARY },
+])('a ws that compresses in a way not known sends all of it itself: %p', (extension) => {
+  const socket = { _extensions: { 'permessage-deflate': extension } } as unknown as WebSocket;
+  expect(DeflateContext.of(socket)).toBeUndefined();
+});
 
 test('a ws whose options are not known compresses what is for one itself', () => {
   const extension = { params: {}, _deflate: null };
@@ -245,12 +249,39 @@ describe.each([NEWEST, LOWEST])('What is compressed over $name', (copy) => {
     }
   });
 
-  test('what compresses ends with its connection', async () => {
+  test('what compresses ends with its connection, or once ws compresses', async () => {
     const { member } = await Group.make(copy, {}, {});
-    const [stream] = streamsOf(() => void member.owner.send('news '.repeat(40)));
-    expect(stream!.destroyed).toBe(false);
+    const small = 'news '.repeat(40);
+    const [first] = streamsOf(() => void member.owner.send(small));
+    expect(first!.destroyed).toBe(false);
+    await member.owner.send(FAR.join(''));
+    expect(first!.destroyed).toBe(true);
+    const [second] = streamsOf(() => void member.owner.send(small));
+    member.socket.send(FAR.join(''), { compress: false });
+    expect(second!.destroyed).toBe(false);
+    await member.received.reached(4, 'messages');
+    expect(member.received.all).toEqual([small, FAR.join(''), small, FAR.join('')]);
     await member.owner.terminate();
-    expect(stream!.destroyed).toBe(true);
+    expect(second!.destroyed).toBe(true);
+  });
+
+  test('ws compresses where what we compress with has failed, and others get another one', async () => {
+    const options = { threshold: 0, zlibDeflateOptions: { level: 1 } };
+    const join = () => Group.make(copy, { serverNoContextTakeover: true }, options);
+    const [before, after] = [await join(), await join()];
+    const text = 'news '.repeat(40);
+    const [shared] = streamsOf(() => void before.member.owner.send(text));
+    await before.member.received.reached(1, 'message');
+    shared!.destroy();
+    void before.member.owner.send(text);
+    await before.member.received.reached(2, 'messages');
+    expect(streamsOf(() => void after.member.owner.send(text))).toHaveLength(1);
+    await after.member.received.reached(1, 'message');
+    expect([...before.member.received.all, ...after.member.received.all]).toEqual([
+      text,
+      text,
+      text,
+    ]);
   });
 
   test('a broadcast is compressed once, and is the same piece of memory for all', async () => {

@@ -118,8 +118,9 @@ describe.each([NEWEST, LOWEST])('An owned socket of $name', (copy) => {
     call(socket, 'send', data, (error: Refusal) => refused.add(error));
     call(socket, 'send', data);
     await refused.reached(2, 'callback');
-    for (const { outcome } of refused.all) {
+    for (const { outcome, message } of refused.all) {
       expect(outcome).toEqual({ status: 'refused', cause: 'unserializable' });
+      expect(message).toBe('The message was refused: unserializable');
     }
     const received = new Tally();
     peer.on('message', () => received.add());

@@ -3,11 +3,12 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { constants, deflateRawSync } from 'node:zlib';
 import type { ServerOptions, WebSocket, WebSocketServer } from 'ws';
 import { own, ownedWebSocketClass } from '../../src/ws/owned-websocket.js';
 import { readDirectly } from '../../src/ws/read-buffer.js';
 import { closeFrame, frame, Opcode } from '../support/clients/frames.js';
-import { RawPeer } from '../support/clients/raw.peer.js';
+import { RawPeer, type RawPeerManners } from '../support/clients/raw.peer.js';
 import { policyOf } from '../support/policy.js';
 import { deferred, Tally, within } from '../support/waiting.js';
 import { listening, LOWEST, NEWEST, testRuntime, withoutLimit, type WsCopy } from './pairs.js';
@@ -55,7 +56,7 @@ class Host {
     return new Host(server, url);
   }
 
-  async join(withUpgrade: readonly Buffer[] = []): Promise<Joined> {
+  async join(withUpgrade: readonly Buffer[] = [], manners: RawPeerManners = {}): Promise<Joined> {
     const events = new Tally<string>();
     const { promise: accepted, resolve } = deferred<WebSocket>();
     this.server.once('connection', (client) => {
@@ -68,7 +69,7 @@ class Host {
       client.on('close', () => events.add('close'));
       resolve(client);
     });
-    const peer = await RawPeer.connect(this.url, { withUpgrade });
+    const peer = await RawPeer.connect(this.url, { withUpgrade, ...manners });
     return { peer, events, socket: await within(accepted, 'a connection') };
   }
 }
@@ -170,6 +171,35 @@ const cuts = fc.array(fc.oneof(fc.nat({ max: 10 }), fc.double({ min: 0, max: 1, 
   maxLength: 5,
 });
 
+/** What the app does as it hears of something, with the rest of a read yet to come. */
+const acts = fc.record({
+  what: fc.constantFrom('nothing', 'nothing', 'pause', 'pauseStream', 'terminate'),
+  at: fc.nat({ max: 4 }),
+} as const);
+
+/** Above this, a terminated connection may have read less. */
+const ONE_READ = 16_000;
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) {
+    // oxlint-disable-next-line no-await-in-loop
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function act({ socket }: Joined, { what, at }: { what: string; at: number }): void {
+  const { _socket: stream } = internalsOf(socket);
+  let heard = 0;
+  const hear = (): void => {
+    if (heard++ !== at) return;
+    if (what === 'terminate') socket.terminate();
+    const paused = what === 'pause' ? socket : what === 'pauseStream' ? stream : undefined;
+    paused?.pause();
+    void turns(5).then(() => paused?.resume());
+  };
+  for (const event of ['message', 'ping', 'pong']) socket.on(event, hear);
+}
+
 function cut(frames: readonly Buffer[], where: readonly number[]): Buffer[] {
   const bytes = Buffer.concat(frames);
   const at = where
@@ -188,25 +218,35 @@ describe.each([NEWEST, LOWEST])('What is read over $name', (copy) => {
   test('is what ws reads, whatever comes and however it is cut', async () => {
     const options = { maxPayload: LIMIT };
     const hosts = [await Host.owned(copy, options), await Host.plain(copy, options)];
-    const property = fc.asyncProperty(streams, cuts, async ({ frames, end }, where) => {
-      const ends = end.length > 0;
-      const last = ends ? 'close' : 'ping last';
-      const all = [...frames, ...end, ...(ends ? [] : [[frame(Opcode.ping, 'last')]])].flat();
-      const pieces = cut(all, where);
-      const heard = hosts.map(async (host) => {
-        const joined = await host.join();
-        await sendApart(joined, pieces);
-        const { all: events } = joined.events;
-        while (events.at(-1) !== last) {
+    const property = fc.asyncProperty(
+      streams,
+      cuts,
+      acts,
+      async ({ frames, end }, where, doing) => {
+        const marker = end.length > 0 ? [] : [frame(Opcode.ping, 'last')];
+        const all = [...frames.flat(), ...end.flat(), ...marker];
+        const pieces = cut(all, where);
+        const terminates = doing.what === 'terminate';
+        if (terminates && Buffer.concat(all).length > ONE_READ) return;
+        const heard = hosts.map(async (host) => {
+          const joined = await host.join();
+          act(joined, doing);
+          await sendApart(joined, pieces);
+          const { all: events } = joined.events;
+          const isOver = (): boolean => {
+            // A terminated one may have nobody left to tell of the last ping.
+            const terminated = terminates && events.length > doing.at;
+            return events.at(-1) === 'close' || (!terminated && events.at(-1) === 'ping last');
+          };
           // oxlint-disable-next-line no-await-in-loop
-          await joined.events.reached(events.length + 1, last);
-        }
-        joined.peer.reset();
-        return events.map((event) => event.slice(0, 99) + event.length);
-      });
-      const [owned, plain] = await Promise.all(heard);
-      expect(owned).toEqual(plain);
-    });
+          while (!isOver()) await joined.events.reached(events.length + 1, 'the end');
+          joined.peer.reset();
+          return events.map((event) => event.slice(0, 99) + event.length);
+        });
+        const [owned, plain] = await Promise.all(heard);
+        expect(owned).toEqual(plain);
+      },
+    );
     await fc.assert(property, { numRuns: 150 });
   });
 
@@ -237,26 +277,32 @@ describe.each([NEWEST, LOWEST])('What is read over $name', (copy) => {
     expect(joined.events.all).toEqual(['text 1', 'text 2', 'text 3']);
   });
 
-  test('stops with pause(), after what had been read, and goes on with resume()', async () => {
-    const { socket, peer, events } = await (await Host.owned(copy)).join();
-    const { _socket: stream } = internalsOf(socket);
-    socket.once('message', () => socket.pause());
-    const both = Buffer.concat([frame(Opcode.text, '1'), frame(Opcode.text, '2')]);
-    await sendApart({ socket, peer, events }, [both]);
-    expect(events.all).toEqual(['text 1', 'text 2']);
-    const before = stream.bytesRead;
-    peer.send(frame(Opcode.text, '3'));
-    peer.socket.end();
-    // The kernel has it, and would have given it away.
-    await once(peer.socket, 'finish');
-    for (let turn = 0; turn < 20; turn++) {
-      // oxlint-disable-next-line no-await-in-loop
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    expect([stream.bytesRead, events.count]).toEqual([before, 2]);
-    socket.resume();
-    await events.reached(4, 'events');
-    expect(events.all).toEqual(['text 1', 'text 2', 'text 3', 'close']);
+  test.each(['owned', 'plain'] as const)(
+    'ends while it is paused, as ws does: %s',
+    async (make) => {
+      const joined = await (await Host[make](copy)).join();
+      const { socket, peer, events } = joined;
+      socket.pause();
+      await sendApart(joined, [text('before the end')]);
+      peer.reset();
+      await events.reached(2, 'events');
+      expect(events.all).toEqual(['text before the end', 'close']);
+    },
+  );
+
+  test('is in memory of its own', async () => {
+    const joined = await (await Host.owned(copy)).join();
+    const kept: ArrayBufferLike[] = [];
+    joined.socket.on('message', (data: Buffer) => kept.push(data.buffer));
+    const long = frame(Opcode.binary, 'x'.repeat(100));
+    await sendApart(joined, [
+      text('short'),
+      long,
+      text('cut').subarray(0, 3),
+      text('cut').subarray(3),
+    ]);
+    await joined.events.reached(3, 'messages');
+    expect(kept.map(({ byteLength }) => byteLength)).toEqual([5, long.length, 3]);
   });
 
   test('is all seen by somebody who listens to the stream', async () => {
@@ -268,6 +314,16 @@ describe.each([NEWEST, LOWEST])('What is read over $name', (copy) => {
     expect(Buffer.concat(seen)).toEqual(frame(Opcode.text, 'message'));
   });
 
+  test('is given to somebody who has taken the place of ws', async () => {
+    const { socket, peer, events } = await (await Host.owned(copy)).join();
+    const { _socket: stream } = internalsOf(socket);
+    stream.removeAllListeners('data');
+    const seen = once(stream, 'data');
+    peer.send(text('message'));
+    expect(await within(seen, 'data')).toEqual([text('message')]);
+    expect(events.all).toEqual([]);
+  });
+
   test('is not lost behind a listener that throws', async () => {
     const { socket, peer, events } = await (await Host.owned(copy)).join();
     const read = readerOf(socket);
@@ -277,9 +333,19 @@ describe.each([NEWEST, LOWEST])('What is read over $name', (copy) => {
     const pieces = ['1', '2', '3'].map((name) => text(`message ${name}`));
     const cutOff = pieces[2]!.subarray(0, 8);
     expect(() => read(pieces[0]!, pieces[1]!, cutOff)).toThrow('of the app');
+    expect(events.all).toEqual(['text message 1']);
+    await turns(1);
     expect(events.all).toEqual(['text message 1', 'text message 2']);
     expect(read(pieces[2]!.subarray(8), text('4'))).toBe(true);
     expect(events.all.slice(2)).toEqual(['text message 3', 'text 4']);
+    // Nor overtaken by what is read before that turn.
+    socket.once('message', () => {
+      throw new Error('of the app');
+    });
+    expect(() => read(text('5'), text('6'))).toThrow('of the app');
+    expect(read(text('7'))).toBe(true);
+    await turns(1);
+    expect(events.all.slice(4)).toEqual(['text 5', 'text 6', 'text 7']);
     peer.reset();
   });
 
@@ -296,6 +362,21 @@ describe.each([NEWEST, LOWEST])('What is read over $name', (copy) => {
     read(text('3'));
     expect(events.all).toEqual(['text 1', 'text 2', 'text 3']);
     peer.reset();
+  });
+
+  test('is nothing behind what has failed, also where that waited for a decompressor', async () => {
+    const host = await Host.owned(copy, { perMessageDeflate: true });
+    const { socket, events } = await host.join([], { extensions: 'permessage-deflate' });
+    const { _receiver: receiver } = internalsOf(socket);
+    const compressed = deflateRawSync('x'.repeat(1000), { finishFlush: constants.Z_SYNC_FLUSH });
+    receiver.write(frame(Opcode.text, compressed.subarray(0, -4), { reserved: 4 }));
+    receiver.write(frame(Opcode.text, Buffer.from([0xc3, 0x28])));
+    receiver.write(Buffer.concat([text('behind'), frame(Opcode.ping, 'behind')]));
+    await events.reached(2, 'events');
+    await turns(5);
+    const expected = [`text ${'x'.repeat(1000)}`, 'error WS_ERR_INVALID_UTF8'];
+    expect(events.all.slice(0, 2)).toEqual(expected);
+    expect(events.all.slice(2).filter((event) => event !== 'close')).toEqual([]);
   });
 
   test('goes by ws where that is told to wait in between', async () => {

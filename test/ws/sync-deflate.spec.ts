@@ -66,8 +66,11 @@ describe('SyncDeflate', () => {
 
   test('writes nothing once it is closed', () => {
     const deflate = new SyncDeflate({});
+    expect(deflate.closed).toBe(false);
     deflate.close();
+    deflate.reset();
     expect(payloadOf(deflate, Buffer.from('text'))).toBeUndefined();
+    expect(deflate.closed).toBe(true);
   });
 });
 

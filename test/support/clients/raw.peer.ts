@@ -12,6 +12,8 @@ export interface RawPeerManners {
   readonly answersClose?: boolean;
   /** What it sends in one packet with its upgrade request. */
   readonly withUpgrade?: readonly Buffer[];
+  /** What it offers; it reads nothing that is compressed. */
+  readonly extensions?: string;
 }
 
 /** How fast a slow reader reads. */
@@ -51,7 +53,7 @@ export class RawPeer {
     socket.setNoDelay(true);
     afterTest(() => socket.destroy());
     const peer = new RawPeer(socket, manners);
-    const upgraded = peer.#shakeHands(`${pathname}${search}`, manners.withUpgrade ?? []);
+    const upgraded = peer.#shakeHands(`${pathname}${search}`, manners);
     await prepared(upgraded, 'the upgrade of the raw peer');
     return peer;
   }
@@ -111,11 +113,12 @@ export class RawPeer {
     return this.closes.at(0, 'close frame read by the raw peer');
   }
 
-  #shakeHands(path: string, withUpgrade: readonly Buffer[]): Promise<void> {
+  #shakeHands(path: string, { withUpgrade = [], extensions }: RawPeerManners): Promise<void> {
     const { promise, resolve } = deferred();
+    const offer = extensions ? `Sec-WebSocket-Extensions: ${extensions}\r\n` : '';
     const request =
       `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
-      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n\r\n`;
+      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n${offer}\r\n`;
     this.send(Buffer.from(request), ...withUpgrade);
     let head = Buffer.alloc(0);
     const readHead = (chunk: Buffer): void => {
