@@ -86,7 +86,10 @@ export interface Connection {
    * where nothing is accepted any more. Never rejects.
    */
   writable(): Promise<boolean>;
-  /** Whether the peer's stack has read all sent so far, within `timeout` ms. Never rejects. */
+  /**
+   * Whether the peer's stack has read all sent so far but what was dropped, within `timeout` ms; of
+   * one that closes, what its outcome says, of which nothing may have been dropped. Never rejects.
+   */
   acknowledged(timeout?: number): Promise<boolean>;
   /**
    * Closes with a close frame that follows everything accepted. Settles within the budgets of

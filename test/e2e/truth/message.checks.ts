@@ -62,8 +62,11 @@ const nothingAcknowledgedIsUnread: Check = (record, say) => {
     if (message.outcomes.some(({ status }) => status === 'acknowledged')) {
       say(`${name(message)} was acknowledged, but its user never had it`);
     }
+    // Where nobody asked what became of it, it may be one of those that were.
+    const dropped = message.outcomes.some(({ status }) => status === 'dropped');
+    const untold = message.outcomes.length === 0 && (outcome?.dropped ?? 0) > 0;
     for (const { upTo, answer } of questions) {
-      if (answer && message.n <= upTo) {
+      if (answer && message.n <= upTo && !dropped && !untold) {
         say(`acknowledged() was true after ${upTo}, but the user never had ${name(message)}`);
       }
     }
