@@ -40,14 +40,14 @@ interface ReadingSocket extends Socket {
   [field: symbol]: unknown;
 }
 
-let onReadFields: OnRead | null | undefined;
+let onReadFields: OnRead | undefined;
 
-function findOnRead(stream: Socket): OnRead | null {
+function findOnRead(stream: Socket): OnRead | undefined {
   const symbols = Object.getOwnPropertySymbols(stream);
   const [buffer, callback] = ['kBuffer', 'kBufferCb'].map((name) =>
     symbols.find(({ description }) => description === name),
   );
-  return buffer && callback ? { buffer, callback } : null;
+  return buffer && callback && { buffer, callback };
 }
 
 /** Of each copy of ws, by the prototype of its receivers, what listens to the stream. */
