@@ -79,8 +79,8 @@ function reportFaults(
   const expectEqual = (what: string, actual: number, expected: number): void => {
     if (actual !== expected) faults.push(`report(): ${what} is ${actual}, not ${expected}`);
   };
-  const { accepted, written, lost } = after.sends;
-  expectEqual('accepted', accepted, written + lost);
+  const { accepted, written, dropped, lost } = after.sends;
+  expectEqual('accepted', accepted, written + dropped + lost);
   expectEqual('written', written - before.sends.written, totals.written);
   expectEqual('lost', lost - before.sends.lost, totals.lost);
   expectEqual(
