@@ -1,5 +1,7 @@
 /* oxlint-disable typescript/unbound-method -- they are called with their stream as `this`. */
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { DirectWriter } from './direct-writer.js';
 import { FrameChunk, FULL_CHUNK } from './frame-chunk.js';
 import { FrameRun } from './frame-run.js';
 import {
@@ -37,6 +39,7 @@ const FLUSH_GROWTH = 4;
 const FRAMES_EACH = 8;
 
 const NOTHING = Buffer.alloc(0);
+const writer = new DirectWriter();
 const BATCH = Symbol('nestjs-safe-close.batch');
 
 type OnTaken = (error: Error | null | undefined, frames: number) => void;
@@ -110,6 +113,7 @@ function flushingEnd(this: Duplex & Batched, ...args: unknown[]): unknown {
 export class FrameBatch {
   readonly write: Method;
   readonly endStream: Method;
+  readonly #direct: boolean;
   /** Counts the ticks in which something was sent: frames of one tick are reported as one. */
   tick = 0;
   #open = false;
@@ -127,6 +131,7 @@ export class FrameBatch {
   ) {
     this.write = stream.write as Method;
     this.endStream = stream.end as Method;
+    this.#direct = DirectWriter.serves(stream);
     Object.assign(stream, { [BATCH]: this, write: flushingWrite, end: flushingEnd });
   }
 
@@ -227,30 +232,36 @@ export class FrameBatch {
     if (open.push(this) === 1) process.nextTick(endTick);
   }
 
-  /** Hands what is held to the stream; it is reported all the same at the end of the tick. */
-  flush(): void {
+  /**
+   * Hands what is held to the stream; it is reported all the same at the end of the tick.
+   *
+   * @returns whether the kernel has taken all of it; false: that remains to be seen
+   */
+  flush(): boolean {
     const chunk = this.#chunk;
     const run = this.#run;
-    if (!chunk && !run) return;
+    if (!chunk && !run) return false;
     this.#chunk = undefined;
     this.#run = undefined;
-    const { stream } = this;
-    if (!stream.writable) {
-      this.#tooLate = true;
-      chunk?.giveBack();
-    } else if (chunk) {
-      this.#write(chunk);
-    } else {
-      this.write.call(stream, run!.joined());
-    }
+    if (this.stream.writable) return chunk ? this.#writeChunk(chunk) : this.#write(run!.joined());
+    this.#tooLate = true;
+    chunk?.giveBack();
+    return false;
   }
 
-  #write(chunk: FrameChunk): void {
+  #writeChunk(chunk: FrameChunk): boolean {
     const { stream } = this;
     // What the kernel does not take at once is kept by the stream: no more of it than there is.
     const waits = stream.writableLength > 0;
-    this.write.call(stream, waits ? Buffer.from(chunk.filled()) : chunk.filled());
-    if (waits || stream.writableLength === 0) chunk.giveBack();
+    const taken = this.#write(waits ? Buffer.from(chunk.filled()) : chunk.filled());
+    if (taken || waits || stream.writableLength === 0) chunk.giveBack();
+    return taken;
+  }
+
+  #write(bytes: Buffer): boolean {
+    if (this.#direct) return writer.write(this.stream as Socket, bytes);
+    this.write.call(this.stream, bytes);
+    return false;
   }
 
   /** Before the tick is over: who is told is told later all the same, as of any write. */
@@ -262,9 +273,14 @@ export class FrameBatch {
     if (!this.#open) return;
     this.#open = false;
     this.tick++;
-    this.flush();
+    const taken = this.flush();
     const frames = this.#frames;
     this.#frames = 0;
+    if (taken) onTaken(undefined, frames);
+    else this.#reportWhenTaken(onTaken, frames);
+  }
+
+  #reportWhenTaken(onTaken: OnTaken, frames: number): void {
     const { stream } = this;
     const taken = stream.writableLength === 0;
     // A write that fails at once is told of later, but known at once.

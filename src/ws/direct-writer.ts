@@ -1,0 +1,121 @@
+/* oxlint-disable no-underscore-dangle, typescript/unbound-method -- the names are those of Node, and each is called with what it is of. */
+import { Socket } from 'node:net';
+import { Writable, type Duplex } from 'node:stream';
+
+/** What libuv goes on with where the kernel does not take all of a write at once. */
+interface WriteRequest {
+  oncomplete: ((...args: unknown[]) => void) | null;
+  /** That of the write it was used for; negative as long as it was used for none. */
+  getAsyncId(): number;
+}
+
+/** Returns 0, or the number of an error. */
+type WriteBuffer = (this: StreamHandle, request: WriteRequest, bytes: Uint8Array) => number;
+
+interface StreamHandle {
+  writeBuffer: WriteBuffer;
+}
+
+type SocketWithHandle = Socket & { readonly _handle?: StreamHandle | null };
+
+/** How Node itself writes to a socket, as seen once. */
+interface NodeWrite {
+  readonly writeBuffer: WriteBuffer;
+  readonly Request: new () => WriteRequest;
+}
+
+const write = Writable.prototype.write as (this: Writable, bytes: Buffer) => boolean;
+const { _write: writeOfSocket } = Socket.prototype;
+
+/**
+ * Writes to sockets without what a stream does for each write, where nothing needs it: Node makes a
+ * request for libuv each time, though the kernel mostly takes all at once and nobody sees that.
+ * What it does not take, or fails to, is a write of the stream like any other.
+ *
+ * How Node writes is learnt from the first write, which it makes itself; where that is not as it is
+ * known to be, it makes all others, too.
+ */
+export class DirectWriter {
+  /** `null`: in a way that is not known here. */
+  #node: NodeWrite | null | undefined;
+  /** For the next write; what the kernel has taken at once left no trace on it. */
+  #request!: WriteRequest;
+
+  /** Whether it may write to this stream: nobody has put a `write()` of their own before Node's. */
+  static serves(stream: Duplex): stream is Socket {
+    return stream instanceof Socket && stream.write === write;
+  }
+
+  /**
+   * Writes to an open stream that it serves.
+   *
+   * @returns whether the kernel has taken all of it; false: the stream knows what became of it
+   */
+  write(stream: Socket, bytes: Buffer): boolean {
+    const handle = (stream as SocketWithHandle)._handle;
+    const node = this.#node;
+    if (!handle || node === null || !isUnnoticed(stream)) {
+      write.call(stream, bytes);
+    } else if (node === undefined) {
+      this.#node = this.#learn(stream, handle, bytes);
+    } else if (handle.writeBuffer === node.writeBuffer) {
+      const error = node.writeBuffer.call(handle, this.#request, bytes);
+      if (error === 0 && this.#request.getAsyncId() < 0) return true;
+      this.#adopt(stream, handle, bytes, error);
+    } else {
+      write.call(stream, bytes);
+    }
+    return false;
+  }
+
+  #learn(stream: Socket, handle: StreamHandle, bytes: Buffer): NodeWrite | null {
+    const { writeBuffer } = handle;
+    let used: Partial<WriteRequest> | undefined;
+    writeInstead(stream, handle, bytes, (...args) => {
+      const [theirs, data] = args;
+      if (args.length === 2 && data === bytes) used = theirs;
+      return writeBuffer.apply(handle, args);
+    });
+    if (typeof used?.getAsyncId !== 'function' || used.oncomplete === undefined) return null;
+    const Request = used.constructor as NodeWrite['Request'];
+    this.#request = new Request();
+    const waits = stream.writableLength > 0;
+    const known = this.#request.getAsyncId() < 0 && used.getAsyncId() >= 0 === waits;
+    return known ? { writeBuffer, Request } : null;
+  }
+
+  /** A write that is not over becomes one that the stream knows of, or one that has failed. */
+  #adopt(stream: Socket, handle: StreamHandle, bytes: Buffer, error: number): void {
+    const ours = this.#request;
+    this.#request = new this.#node!.Request();
+    writeInstead(stream, handle, bytes, (theirs) => {
+      ours.oncomplete = (...args) => theirs.oncomplete?.(...args);
+      return error;
+    });
+  }
+}
+
+/** Nothing waits that has to go first, nobody looks at each write, and no timeout starts anew by it. */
+function isUnnoticed(stream: Socket): boolean {
+  return (
+    stream.writableLength === 0 &&
+    stream.writableCorked === 0 &&
+    !stream.timeout &&
+    stream._write === writeOfSocket
+  );
+}
+
+/** Has the stream write by another way than its handle's own. */
+function writeInstead(
+  stream: Socket,
+  handle: StreamHandle,
+  bytes: Buffer,
+  writeBuffer: (...args: Parameters<WriteBuffer>) => number,
+): void {
+  handle.writeBuffer = writeBuffer;
+  try {
+    write.call(stream, bytes);
+  } finally {
+    Reflect.deleteProperty(handle, 'writeBuffer');
+  }
+}
