@@ -7,6 +7,7 @@ import type { Runtime } from '../runtime/runtime.js';
 import { baseMembersOf } from './base-members.js';
 import { requestOf } from './connection-request.js';
 import { ownedMembers } from './owned-members.js';
+import { joinJobs } from './joined-jobs.js';
 import { clientOf, ownershipOf, setClient, setOwnership, type Ownership } from './ownership.js';
 import { readDirectly } from './read-buffer.js';
 import { plainSocketOf, STRAIGHT } from './straight-path.js';
@@ -36,6 +37,7 @@ export function own(
   setOwnership(socket, { owner, port, serverListeners });
   watchEnd(request.socket, socket);
   stopAtFailure(socket);
+  if (STRAIGHT) joinJobs(socket);
   const stream = STRAIGHT ? plainSocketOf(socket) : undefined;
   if (stream) readDirectly(stream, socket);
   return owner;

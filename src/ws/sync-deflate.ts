@@ -24,7 +24,7 @@ const SPARE_ROOM = 64;
  * what came before can be referred to, but not both; the same since Node 11, and tried out before
  * it is used.
  */
-interface Zlib {
+export interface Zlib {
   readonly _handle: {
     writeSync(
       flush: number,

@@ -4,14 +4,12 @@ import fc from 'fast-check';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { constants, deflateRawSync } from 'node:zlib';
-import type { ServerOptions, WebSocket, WebSocketServer } from 'ws';
-import { own, ownedWebSocketClass } from '../../src/ws/owned-websocket.js';
+import type { WebSocket } from 'ws';
 import { readDirectly } from '../../src/ws/read-buffer.js';
 import { closeFrame, frame, Opcode } from '../support/clients/frames.js';
-import { RawPeer, type RawPeerManners } from '../support/clients/raw.peer.js';
-import { policyOf } from '../support/policy.js';
-import { deferred, Tally, within } from '../support/waiting.js';
-import { listening, LOWEST, NEWEST, testRuntime, withoutLimit, type WsCopy } from './pairs.js';
+import { within } from '../support/waiting.js';
+import { Host, type Joined } from './host.js';
+import { LOWEST, NEWEST } from './pairs.js';
 
 interface Internals {
   readonly _socket: Socket & Record<symbol, unknown>;
@@ -24,54 +22,6 @@ function internalsOf(socket: WebSocket): Internals {
 
 function fieldOf(stream: object, name: string): symbol {
   return Object.getOwnPropertySymbols(stream).find(({ description }) => description === name)!;
-}
-
-interface Joined {
-  readonly socket: WebSocket;
-  readonly peer: RawPeer;
-  /** What the app gets to hear. */
-  readonly events: Tally<string>;
-}
-
-class Host {
-  private constructor(
-    private readonly server: WebSocketServer,
-    private readonly url: string,
-  ) {}
-
-  static async owned(copy: WsCopy, options: ServerOptions = {}): Promise<Host> {
-    const runtime = testRuntime();
-    const policy = policyOf(withoutLimit());
-    const { server, url } = await listening(copy, {
-      ...options,
-      WebSocket: ownedWebSocketClass(copy.WebSocket),
-    });
-    server.on('connection', (socket, request) => own(socket, request, runtime, policy));
-    return new Host(server, url);
-  }
-
-  /** What ws itself does. */
-  static async plain(copy: WsCopy, options: ServerOptions = {}): Promise<Host> {
-    const { server, url } = await listening(copy, options);
-    return new Host(server, url);
-  }
-
-  async join(withUpgrade: readonly Buffer[] = [], manners: RawPeerManners = {}): Promise<Joined> {
-    const events = new Tally<string>();
-    const { promise: accepted, resolve } = deferred<WebSocket>();
-    this.server.once('connection', (client) => {
-      client.on('message', (data: Buffer, isBinary) => {
-        events.add(`${isBinary ? 'binary' : 'text'} ${data.toString('latin1')}`);
-      });
-      client.on('ping', (payload) => events.add(`ping ${payload.toString()}`));
-      client.on('pong', (payload) => events.add(`pong ${payload.toString()}`));
-      client.on('error', (error: NodeJS.ErrnoException) => events.add(`error ${error.code}`));
-      client.on('close', () => events.add('close'));
-      resolve(client);
-    });
-    const peer = await RawPeer.connect(this.url, { withUpgrade, ...manners });
-    return { peer, events, socket: await within(accepted, 'a connection') };
-  }
 }
 
 function text(payload: string): Buffer {
