@@ -1,12 +1,23 @@
 /*
- * Up to which size compressing a message at once takes the event loop no longer than to have a
- * thread do it, as ws does. In microseconds of a message: processor time in both ways, and how long
- * the event loop is held up by the thread's one; at once, that is the processor time.
+ * Up to which size compressing or inflating a message at once takes the event loop no longer than to
+ * have a thread do it, by one job. In microseconds of a message: processor time in both ways, and how
+ * long the event loop is held up by the thread's one; at once, that is the processor time. A dash:
+ * that much is left to a thread.
  *
  *   npm run bench:deflate
  */
-import { constants, createDeflateRaw } from 'node:zlib';
-import { SyncDeflate } from '../src/ws/sync-deflate.js';
+import type { Transform } from 'node:stream';
+import {
+  constants,
+  createDeflateRaw,
+  createInflateRaw,
+  deflateRawSync,
+  type InflateRaw,
+} from 'node:zlib';
+import { SyncDeflate, type Zlib } from '../src/ws/sync-deflate.js';
+import { inflateAtOnce } from '../src/ws/sync-inflate.js';
+
+const { Z_SYNC_FLUSH } = constants;
 
 const SIZES = [64, 256, 1024, 4096, 16_384];
 const BYTES = 8 * 1024 * 1024;
@@ -37,49 +48,73 @@ function cpu(): number {
   return user + system;
 }
 
-function atOnce(messages: readonly Buffer[], count: number): number {
-  const deflate = new SyncDeflate({});
-  const target = Buffer.alloc(SyncDeflate.roomFor(messages[0]!.length));
+type Job = (message: Buffer) => unknown;
+
+/** Of all threads, for one of so many. */
+function atOnce(job: Job, messages: readonly Buffer[], count: number): number {
   const before = cpu();
-  for (let sent = 0; sent < count; sent++)
-    deflate.write(messages[sent % messages.length]!, target, 0);
-  const used = cpu() - before;
-  deflate.close();
-  return used / count;
+  for (let done = 0; done < count; done++) job(messages[done % messages.length]!);
+  return (cpu() - before) / count;
 }
 
 async function byThread(
+  job: Job,
   messages: readonly Buffer[],
   count: number,
 ): Promise<{ used: number; active: number }> {
-  const deflate = createDeflateRaw();
-  deflate.resume();
   const before = cpu();
   const loop = performance.eventLoopUtilization();
-  for (let sent = 0; sent < count; sent++) {
-    deflate.write(messages[sent % messages.length]!);
-    // oxlint-disable-next-line no-await-in-loop
-    await new Promise<void>((resolve) => deflate.flush(constants.Z_SYNC_FLUSH, resolve));
-  }
+  // oxlint-disable-next-line no-await-in-loop
+  for (let done = 0; done < count; done++) await job(messages[done % messages.length]!);
   const { active } = performance.eventLoopUtilization(loop);
-  const used = cpu() - before;
-  deflate.close();
-  return { used: used / count, active: (active * 1000) / count };
+  return { used: (cpu() - before) / count, active: (active * 1000) / count };
 }
 
-const HEAD = ['bytes', 'of', 'at once', 'by a thread', 'event loop'];
-console.log(HEAD.map((cell) => cell.padStart(12)).join(''));
-for (const size of SIZES) {
-  for (const [name, content] of Object.entries(CONTENTS)) {
-    const messages = Array.from({ length: KEPT_BYTES / size }, () => messageOf(content, size));
-    const count = Math.min(10_000, BYTES / size);
-    atOnce(messages, count / 4);
-    // oxlint-disable-next-line no-await-in-loop
-    await byThread(messages, count / 4);
-    const here = atOnce(messages, count);
-    // oxlint-disable-next-line no-await-in-loop
-    const { used, active } = await byThread(messages, count);
-    const cells = [size, name, ...[here, used, active].map((us) => us.toFixed(1))];
-    console.log(cells.map((cell) => String(cell).padStart(12)).join(''));
+/** In microseconds, after a quarter as many that are not counted. */
+async function compare(here: Job, elsewhere: Job, messages: readonly Buffer[]): Promise<number[]> {
+  const count = Math.min(10_000, BYTES / messages[0]!.length);
+  atOnce(here, messages, count / 4);
+  await byThread(elsewhere, messages, count / 4);
+  const used = atOnce(here, messages, count);
+  const thread = await byThread(elsewhere, messages, count);
+  return [used, thread.used, thread.active];
+}
+
+function written(stream: Transform, message: Buffer): Promise<void> {
+  return new Promise((resolve) => void stream.write(message, () => resolve()));
+}
+
+function compressing(messages: readonly Buffer[]): Promise<number[]> {
+  const deflate = new SyncDeflate({});
+  const target = Buffer.alloc(SyncDeflate.roomFor(messages[0]!.length));
+  const stream = createDeflateRaw({ flush: Z_SYNC_FLUSH }).resume();
+  const here = (message: Buffer): unknown => deflate.write(message, target, 0);
+  return compare(here, (message) => written(stream, message), messages);
+}
+
+async function inflating(messages: readonly Buffer[]): Promise<number[]> {
+  const payloads = messages.map((message) =>
+    deflateRawSync(message, { finishFlush: Z_SYNC_FLUSH }),
+  );
+  const [here, elsewhere] = [createInflateRaw().resume(), createInflateRaw().resume()];
+  let left = false;
+  const job = (payload: Buffer): void => {
+    left ||= inflateAtOnce(here as InflateRaw & Zlib, payload) !== undefined;
+  };
+  const [used, ...thread] = await compare(job, (payload) => written(elsewhere, payload), payloads);
+  return [left ? Number.NaN : used!, ...thread];
+}
+
+const COSTS = ['at once', 'by a thread', 'event loop'];
+for (const [work, measure] of Object.entries({ compressing, inflating })) {
+  console.log([work, 'bytes', ...COSTS].map((cell) => cell.padStart(12)).join(''));
+  for (const size of SIZES) {
+    for (const [name, content] of Object.entries(CONTENTS)) {
+      const messages = Array.from({ length: KEPT_BYTES / size }, () => messageOf(content, size));
+      // oxlint-disable-next-line no-await-in-loop
+      const costs = await measure(messages);
+      const cells = [name, size, ...costs.map((us) => (Number.isNaN(us) ? '–' : us.toFixed(1)))];
+      console.log(cells.map((cell) => String(cell).padStart(12)).join(''));
+    }
   }
 }

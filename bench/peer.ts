@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { constants, deflateRawSync } from 'node:zlib';
 
 /** What a peer speaks: the frames of Nest's `WsAdapter`, or those of Socket.IO over a WebSocket. */
 export type Protocol = 'ws' | 'socket.io';
@@ -15,6 +16,9 @@ const CLOSE = 0x8;
 const PING = 0x9;
 const PONG = 0xa;
 const MASKED = 0x80;
+/** RSV1 (RFC 7692 §7.2.1). */
+const COMPRESSED = 0x40;
+const TRAILER_LENGTH = 4;
 
 /** Not zeros, with which ws would have less to do than for any other client. */
 const MASK = [0x12, 0x9a, 0x3c, 0x71] as const;
@@ -35,11 +39,18 @@ export function textFrame(text: string): Buffer {
   return maskedFrame(TEXT, Buffer.from(text));
 }
 
-/** A message of the app, as its protocol has it. */
-export function eventFrame(protocol: Protocol, event: string, data?: unknown): Buffer {
+/** A message of the app, as its protocol has it; compressed, it refers to nothing before it. */
+export function eventFrame(
+  protocol: Protocol,
+  event: string,
+  data?: unknown,
+  compressed = false,
+): Buffer {
   const text =
     protocol === 'ws' ? JSON.stringify({ event, data }) : `42${JSON.stringify([event, data])}`;
-  return textFrame(text);
+  if (!compressed) return textFrame(text);
+  const flushed = deflateRawSync(text, { finishFlush: constants.Z_SYNC_FLUSH });
+  return maskedFrame(TEXT | COMPRESSED, flushed.subarray(0, -TRAILER_LENGTH));
 }
 
 const PATHS: Record<Protocol, string> = {

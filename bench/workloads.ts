@@ -84,31 +84,37 @@ async function rate(
   return [{ name, value, unit: PER_CPU }];
 }
 
-function echo(inFlight: number, rounds: number): Workload {
-  const name = `echo, 50 connections, ${inFlight} in flight`;
+function echo(inFlight: number, rounds: number, deflate = false): Workload {
+  const name = `echo, 50 connections, ${inFlight} in flight${deflate ? ', deflate' : ''}`;
+  const data = deflate ? 'x'.repeat(256) : 1;
   return {
     name,
     run: (server, scale) =>
-      withPeers(server, 50, async (peers) => {
-        const turns = Math.ceil(rounds * scale);
-        const one = eventFrame(server.protocol, 'echo', 1);
-        const burst = Buffer.concat(Array.from({ length: inFlight }, () => one));
-        const play = (peer: BenchPeer): Promise<void> =>
-          new Promise((resolve) => {
-            let left = turns;
-            let until = peer.received + inFlight;
-            peer.onData = () => {
-              if (peer.received < until) return;
-              until += inFlight;
-              if (--left === 0) resolve();
-              else peer.write(burst);
-            };
-            peer.write(burst);
+      withPeers(
+        server,
+        50,
+        async (peers) => {
+          const turns = Math.ceil(rounds * scale);
+          const one = eventFrame(server.protocol, 'echo', data, deflate);
+          const burst = Buffer.concat(Array.from({ length: inFlight }, () => one));
+          const play = (peer: BenchPeer): Promise<void> =>
+            new Promise((resolve) => {
+              let left = turns;
+              let until = peer.received + inFlight;
+              peer.onData = () => {
+                if (peer.received < until) return;
+                until += inFlight;
+                if (--left === 0) resolve();
+                else peer.write(burst);
+              };
+              peer.write(burst);
+            });
+          return rate(name, server, 50 * turns * inFlight, async () => {
+            await Promise.all(peers.map(play));
           });
-        return rate(name, server, 50 * turns * inFlight, async () => {
-          await Promise.all(peers.map(play));
-        });
-      }),
+        },
+        { deflate },
+      ),
   };
 }
 
@@ -358,6 +364,7 @@ function life(connections: number): Workload {
 export const WORKLOADS: readonly Workload[] = [
   echo(1, 400),
   echo(32, 60),
+  echo(32, 10, true),
   latency(),
   dispatch('sink'),
   dispatch('async sink'),

@@ -8,7 +8,7 @@ import { SyncDeflate, type Zlib } from './sync-deflate.js';
  * Compressed bytes up to which a message is inflated at once: a thread holds up the event loop for
  * as long as it takes to inflate a few KiB (npm run bench:deflate).
  */
-const LARGEST_INFLATED = 1024;
+const LARGEST_INFLATED = 4 * 1024;
 
 /** What such a message may become at once; zlib makes up to 1,032 bytes of one. */
 const scratch = Buffer.allocUnsafeSlow(16 * 1024);

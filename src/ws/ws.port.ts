@@ -45,9 +45,9 @@ const NO_OPTIONS: MessageOptions = Object.freeze({});
 const LARGEST_SHARED = 64 * 1024;
 
 /**
- * Code units or bytes of a message up to which it is compressed here. To have a thread do it, as ws
- * does, holds up the event loop for 20 to 30 us, and to compress 1 KiB of text takes 17 to 40
- * (npm run bench:deflate).
+ * Code units or bytes of a message up to which it is compressed here: for 1 KiB of text that takes 25
+ * to 50 us. A thread holds up the event loop for 20, and takes 65 to 90 in all (npm run
+ * bench:deflate).
  */
 const LARGEST_DEFLATED = 1024;
 

@@ -71,7 +71,7 @@ const content = fc.oneof(
   // It takes a few bytes and becomes many.
   fc.integer({ min: 15_000, max: LIMIT + 2000 }).map((length) => Buffer.alloc(length, 'x')),
   fc
-    .uint8Array({ minLength: 900, maxLength: 1100 })
+    .uint8Array({ minLength: 3900, maxLength: 4100 })
     .map((bytes) => Buffer.from(Buffer.from(bytes).toString('hex'))),
 );
 const message: fc.Arbitrary<Message> = fc.record({
@@ -187,7 +187,7 @@ describe.each([NEWEST, LOWEST])('What comes compressed over $name', (copy) => {
     }
     await events.reached(4, 'small messages');
     expect(jobs).toEqual({ threads: 0, atOnce: 3 });
-    const large = randomBytes(3000);
+    const large = randomBytes(5000);
     peer.send(compressed(compressor, large.toString('hex')), compressed(compressor, 'small'));
     await events.reached(6, 'a large one');
     expect(jobs).toEqual({ threads: 1, atOnce: 4 });
@@ -209,7 +209,7 @@ describe.each([NEWEST, LOWEST])('What comes compressed over $name', (copy) => {
     expect(jobs.threads).toBeGreaterThan(0);
   });
 
-  test.each([10, 3000])(
+  test.each([10, 6000])(
     'goes on behind a last one of %i bytes, in a new stream',
     async (length) => {
       const {
