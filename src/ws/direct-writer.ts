@@ -56,9 +56,9 @@ export class DirectWriter {
     const node = this.#node;
     if (!handle || node === null || !isUnnoticed(stream)) {
       write.call(stream, bytes);
-    } else if (node === undefined) {
+    } else if (node === undefined && !Object.hasOwn(handle, 'writeBuffer')) {
       this.#node = this.#learn(stream, handle, bytes);
-    } else if (handle.writeBuffer === node.writeBuffer) {
+    } else if (handle.writeBuffer === node?.writeBuffer) {
       const error = node.writeBuffer.call(handle, this.#request, bytes);
       if (error === 0 && this.#request.getAsyncId() < 0) return true;
       this.#adopt(stream, handle, bytes, error);

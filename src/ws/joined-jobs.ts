@@ -1,5 +1,7 @@
 /* oxlint-disable no-underscore-dangle, typescript/unbound-method -- the names are those of Node and ws, and methods are called with their stream. */
+import { AsyncResource } from 'node:async_hooks';
 import type { Transform } from 'node:stream';
+import { setImmediate } from 'node:timers';
 import { constants } from 'node:zlib';
 import type { WebSocket } from 'ws';
 import type { Zlib } from './sync-deflate.js';
@@ -10,7 +12,7 @@ import { deflateOf } from './ws.internals.js';
 const LARGEST_COPY = 64 * 1024;
 
 const HELD = Symbol('nestjs-safe-close.held');
-const INFLATES = Symbol('nestjs-safe-close.inflates');
+const SCOPE = Symbol('nestjs-safe-close.scope');
 
 type Callback = () => void;
 
@@ -25,7 +27,8 @@ interface ZlibStream extends Transform, Zlib {
   _defaultFlushFlag?: number;
   /** Written, and not begun. */
   [HELD]: Uint8Array[];
-  [INFLATES]: boolean;
+  /** Of what inflates: the same for all messages of a connection. */
+  [SCOPE]: AsyncResource | undefined;
 }
 
 /**
@@ -52,7 +55,8 @@ function joined(inflates: boolean): PropertyDescriptor & ThisType<Record<symbol,
     set(stream: ZlibStream | null) {
       this[key] = stream;
       if (typeof stream?._defaultFlushFlag !== 'number') return;
-      Object.assign(stream, { write: hold, flush, [HELD]: [], [INFLATES]: inflates });
+      const scope = inflates ? new AsyncResource('nestjs-safe-close.inflate') : undefined;
+      Object.assign(stream, { write: hold, flush, [HELD]: [], [SCOPE]: scope });
     },
   };
 }
@@ -75,9 +79,12 @@ function flush(this: ZlibStream, ...args: unknown[]): void {
   const { write } = Object.getPrototypeOf(this) as ZlibMethods;
   this._defaultFlushFlag = constants.Z_SYNC_FLUSH;
   for (const chunk of chunks) write.call(this, chunk);
-  const rest = this[INFLATES] && chunks.length === 0 ? inflateAtOnce(this, last) : last;
-  if (rest) write.call(this, rest, callback);
-  else if (!this.destroyed) process.nextTick(callback);
+  const scope = this[SCOPE];
+  const rest = scope && chunks.length === 0 ? inflateAtOnce(this, last) : last;
+  const done = scope ? (): void => scope.runInAsyncScope(callback) : callback;
+  if (rest) write.call(this, rest, done);
+  // Later, as ever: ws awaits it between two messages, and lets others have their turn meanwhile.
+  else if (!this.destroyed) setImmediate(done);
 }
 
 function together(chunks: Uint8Array[]): Uint8Array[] {

@@ -1,6 +1,5 @@
 /* oxlint-disable no-underscore-dangle -- the names are those of Node. */
 import type { Transform } from 'node:stream';
-import { setImmediate } from 'node:timers';
 import { constants } from 'node:zlib';
 import { copyOf } from './message-reader.js';
 import { SyncDeflate, type Zlib } from './sync-deflate.js';
@@ -15,17 +14,6 @@ const LARGEST_INFLATED = 4 * 1024;
 const scratch = Buffer.allocUnsafeSlow(16 * 1024);
 
 /**
- * Bytes that messages of one turn of the event loop may become at once, of all connections, as one
- * read may hold thousands of them: about half a millisecond.
- */
-const MOST_IN_A_TURN = 256 * 1024;
-let inflated = 0;
-
-function endTurn(): void {
-  inflated = 0;
-}
-
-/**
  * Inflates a small message by the stream that would otherwise have a thread do it, and that does
  * nothing else now. A stream that fails tells of it as ever.
  *
@@ -33,13 +21,10 @@ function endTurn(): void {
  */
 export function inflateAtOnce(stream: Transform & Zlib, data: Uint8Array): Uint8Array | undefined {
   const { _handle: handle, _writeState: state } = stream;
-  if (data.length > LARGEST_INFLATED || inflated >= MOST_IN_A_TURN) return data;
-  if (!handle || !SyncDeflate.supported) return data;
+  if (data.length > LARGEST_INFLATED || !handle || !SyncDeflate.supported) return data;
   handle.writeSync(constants.Z_SYNC_FLUSH, data, 0, data.length, scratch, 0, scratch.length);
   if (stream.destroyed) return undefined;
   const [room, untaken] = state as unknown as [number, number];
-  if (inflated === 0) setImmediate(endTurn);
-  inflated += scratch.length - room;
   if (room < scratch.length) stream.emit('data', copyOf(scratch, 0, scratch.length - room));
   // Who listens has had enough.
   if (stream.listenerCount('data') === 0) return undefined;

@@ -201,9 +201,10 @@ describe('DirectWriter', () => {
       return writeBuffer!.apply(handle, args);
     };
     pair.read();
-    expect(writer.write(server, bytesOf('seen'))).toBe(false);
-    expect(await pair.receives(4)).toBe('seen');
-    expect(writes).toBe(1);
+    const fresh = new DirectWriter();
+    for (const each of [writer, fresh]) expect(each.write(server, bytesOf('seen'))).toBe(false);
+    expect(await pair.receives(8)).toBe('seenseen');
+    expect([writes, Object.hasOwn(handle, 'writeBuffer')]).toEqual([2, true]);
   });
 
   /** What a version of Node may do that is not known here. */

@@ -1,10 +1,13 @@
 /* oxlint-disable no-underscore-dangle -- Node's and ws's own names. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { executionAsyncId } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { constants, deflateRawSync } from 'node:zlib';
 import type { WebSocket } from 'ws';
 import { frame, Opcode } from '../support/clients/frames.js';
+import { within } from '../support/waiting.js';
 import { Host, type Joined } from './host.js';
 import { LOWEST, NEWEST, type WsCopy } from './pairs.js';
 
@@ -191,6 +194,52 @@ describe.each([NEWEST, LOWEST])('What comes compressed over $name', (copy) => {
     peer.send(compressed(compressor, large.toString('hex')), compressed(compressor, 'small'));
     await events.reached(6, 'a large one');
     expect(jobs).toEqual({ threads: 1, atOnce: 4 });
+  });
+
+  test.each([true, false])(
+    'leaves others a turn behind each, synchronous events %s',
+    async (may) => {
+      const options = { perMessageDeflate: true, allowSynchronousEvents: may };
+      const { peer, socket } = await (
+        await Host.owned(copy, options)
+      ).join([], { extensions: OFFERS[0]! });
+      const compressor = new Compressor(true);
+      const texts = ['one', 'two', 'three', 'four'];
+      let turn = 0;
+      const turns: number[] = [];
+      const next = (): void => {
+        turn++;
+        if (turns.length < texts.length) setImmediate(next);
+      };
+      next();
+      socket.on('message', () => turns.push(turn));
+      peer.send(...texts.map((text) => compressed(compressor, text)));
+      const got: string[] = [];
+      while (got.length < texts.length) {
+        // oxlint-disable-next-line no-await-in-loop
+        const [data] = (await within(once(socket, 'message'), 'a message')) as [Buffer];
+        got.push(data.toString());
+      }
+      expect(got).toEqual(texts);
+      expect(new Set(turns).size).toBe(texts.length);
+    },
+  );
+
+  test('is told in the async context of its connection', async () => {
+    const host = await hostOf('owned', copy);
+    const contextsOf = async (): Promise<number[]> => {
+      const { peer, socket, events } = await host.join([], { extensions: OFFERS[0]! });
+      const ids: number[] = [];
+      socket.on('message', () => ids.push(executionAsyncId()));
+      const compressor = new Compressor(true);
+      peer.send(...['one', 'two'].map((text) => compressed(compressor, text)));
+      await events.reached(2, 'both');
+      return ids;
+    };
+    const [first, again] = await contextsOf();
+    const [other, later] = await contextsOf();
+    expect([again, later]).toEqual([first, other]);
+    expect(first).not.toBe(other);
   });
 
   test('becomes no more at once than fits, and the rest in a thread', async () => {
