@@ -39,9 +39,8 @@ interface ZlibStream extends Transform, Zlib {
  */
 export function joinJobs(client: WebSocket): void {
   const deflate = deflateOf(client);
-  if (!deflate) return;
-  // ws makes them as they are needed, and some again.
-  Object.defineProperties(deflate, { _deflate: joined(false), _inflate: joined(true) });
+  // ws makes its streams as they are needed, and some again; one that works already is not taken away.
+  if (deflate && !deflate._deflate && !deflate._inflate) Object.defineProperties(deflate, FIELDS);
 }
 
 function joined(inflates: boolean): PropertyDescriptor & ThisType<Record<symbol, unknown>> {
@@ -60,6 +59,9 @@ function joined(inflates: boolean): PropertyDescriptor & ThisType<Record<symbol,
     },
   };
 }
+
+/** Of all connections, as fields of its own would give each a shape of its own. */
+const FIELDS = { _deflate: joined(false), _inflate: joined(true) };
 
 function hold(this: ZlibStream, chunk: Uint8Array): boolean {
   this[HELD].push(chunk);

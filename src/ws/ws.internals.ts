@@ -33,6 +33,8 @@ export interface MessageDeflate {
   readonly params: Readonly<Record<string, unknown>>;
   /** A stream of zlib, whose window is that of the frames before; `null` until it is needed. */
   readonly _deflate: { reset(): void } | null;
+  /** What inflates those of the peer. */
+  readonly _inflate?: object | null;
   /** Those of the server. */
   readonly _options?: { readonly zlibDeflateOptions?: ZlibOptions };
   /** Bytes below which nothing is compressed where no context is kept. */
