@@ -1,6 +1,6 @@
-import type { SocketPort } from '../src/runtime/socket.port.js';
+import type { Handover, SocketPort } from '../src/runtime/socket.port.js';
 
-/** Takes everything at once, and says so in the same turn. */
+/** Takes everything at once. */
 export class NullPort implements SocketPort {
   readonly connecting = false;
   readonly writable = true;
@@ -9,8 +9,8 @@ export class NullPort implements SocketPort {
   readonly paused = false;
   lastPing: Buffer | undefined;
 
-  send(_data: unknown, _options: unknown, written: () => void): void {
-    written();
+  send(_data: unknown, _options: unknown, _written: () => void): Handover {
+    return 'taken';
   }
 
   ping(payload: Buffer): void {
@@ -33,8 +33,9 @@ const onWay: (() => void)[] = [];
 
 /** As the kernel does it: takes a message after the call that hands it over, never within it. */
 export class LatePort extends NullPort {
-  override send(_data: unknown, _options: unknown, written: () => void): void {
+  override send(_data: unknown, _options: unknown, written: () => void): Handover {
     onWay.push(written);
+    return 'pending';
   }
 }
 

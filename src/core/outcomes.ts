@@ -41,6 +41,8 @@ export type SendOutcome =
   /** The connection ended first. `sent: 'no'`: not a byte of it left; `'maybe'` otherwise. */
   | { readonly status: 'lost'; readonly cause: LossCause; readonly sent: 'no' | 'maybe' };
 
+export const WRITTEN: SendOutcome = Object.freeze({ status: 'written' });
+
 /**
  * - `clean`: both close frames were exchanged, one in answer to the other
  * - `crossed`: both were, each on its own; what the peer had not read, it may have discarded

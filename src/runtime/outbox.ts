@@ -1,4 +1,4 @@
-import type { LossCause, RefusalCause, SendOutcome } from '../core/outcomes.js';
+import { WRITTEN, type LossCause, type RefusalCause, type SendOutcome } from '../core/outcomes.js';
 import { admissionOf, type Admission } from '../core/overflow.js';
 import { LONGEST_RUN, type BroadcastTally, type TallyRun } from './broadcast-tally.js';
 import type { BufferBudget } from './buffer-budget.js';
@@ -8,7 +8,7 @@ import { ReadMarks } from './read-marks.js';
 import { SharedLane } from './shared-lane.js';
 import { SendQueue, type Queued } from './send-queue.js';
 import type { SendRequest, Settle } from './send-request.js';
-import type { MessageData, SharedMessage, SocketPort } from './socket.port.js';
+import type { Handover, MessageData, SharedMessage, SocketPort } from './socket.port.js';
 import { isBinary, Unacknowledged, type UnacknowledgedMessage } from './unacknowledged.js';
 import { WaitingSends } from './waiting-sends.js';
 
@@ -65,7 +65,7 @@ class BroadcastWaiter implements Waiter {
   }
 }
 
-const WRITTEN: SendOutcome = Object.freeze({ status: 'written' });
+const TAKEN = Promise.resolve(WRITTEN);
 const ACKNOWLEDGED: SendOutcome = Object.freeze({ status: 'acknowledged' });
 const OVERFLOWN: SendOutcome = Object.freeze({ status: 'dropped', cause: 'overflow' });
 const CONFLATED: SendOutcome = Object.freeze({ status: 'dropped', cause: 'conflated' });
@@ -164,7 +164,7 @@ export class Outbox {
 
   /** Messages that the kernel has taken; a pong can prove it before the write's callback does. */
   get written(): number {
-    return Math.max(this.#confirmed, this.#acknowledged);
+    return Math.max(this.#confirmed + (this.#lane?.taken ?? 0), this.#acknowledged);
   }
 
   get acknowledged(): number {
@@ -219,12 +219,17 @@ export class Outbox {
     const buffered = this.#buffered();
     if (!this.#mayPass(buffered, data, undefined)) return undefined;
     if (!this.#pass(buffered, data, undefined)) return undefined;
+    const outcome = this.#idle ? TAKEN : this.#shareOutcome(batch);
+    if (this.#keepsAll) this.#askedFor = this.#handed;
+    this.#markWhereDue();
+    return outcome;
+  }
+
+  #shareOutcome(batch: number): Promise<SendOutcome> {
     let shared = this.#shared;
     // The first message of a socket that can't be batched is what shows it.
     if (shared?.batch === batch && this.port.batch === batch) shared.sequence = this.#handed;
     else shared = this.#share(batch);
-    if (this.#keepsAll) this.#askedFor = this.#handed;
-    this.#markWhereDue();
     return shared.outcome;
   }
 
@@ -239,44 +244,45 @@ export class Outbox {
   /** As `acceptInBatch`, of one message for many; false: `accept` has to do it. */
   acceptShared(message: SharedMessage, tally: BroadcastTally): boolean {
     this.#takeIn();
-    const idle = this.#handed === this.#confirmed;
+    const idle = this.#idle;
     const buffered = this.#buffered();
     if (this.#keepsAll || !this.#mayPass(buffered, message.data, undefined)) return false;
-    if (!this.#shareOver(message)) return false;
-    this.#handed++;
+    const handover = this.#shareOver(message);
+    if (!handover) return false;
     this.#accepted++;
     this.#unmarkedBytes += message.data.length;
-    this.#charge(buffered + message.data.length);
-    const waiter = this.#broadcasts;
-    const { batch } = this.port;
-    if (waiter?.takes(batch)) waiter.extend(this.#handed, tally.behind(waiter.run));
-    else {
-      this.#broadcasts = new BroadcastWaiter(this.#handed, batch, tally.behind(undefined));
-      this.#awaitWritten(this.#broadcasts);
+    this.#count(handover);
+    if (this.#idle) {
+      tally.add(WRITTEN);
+    } else {
+      this.#charge(buffered + message.data.length);
+      const { batch } = this.port;
+      if (!this.#broadcasts?.takes(batch)) this.#broadcasts = undefined;
+      this.#awaitRun(tally.behind(this.#broadcasts?.run), batch);
     }
     this.#markWhereDue();
     if (idle) this.#openLane(message.data.length);
     return true;
   }
 
-  #shareOver(message: SharedMessage): boolean {
+  #shareOver(message: SharedMessage): Handover | undefined {
     try {
-      return this.port.sendShared?.(message, this.#onWritten) ?? false;
+      return this.port.sendShared?.(message, this.#onWritten);
     } catch {
-      return false;
+      return undefined;
     }
   }
 
-  /** By which more may follow it in this tick, as nothing of ours is on its way to the reader. */
+  /** By which more may follow it, as nothing of ours was on its way to the reader before. */
   #openLane(bytes: number): void {
     const { sharedSink, batch } = this.port;
-    const waiter = this.#broadcasts;
-    if (!sharedSink || batch === undefined || !waiter) return;
+    const run = this.#broadcasts?.run;
+    if (!sharedSink || batch === undefined || (!run && !this.#idle)) return;
     const room = Math.min(LANE_ROOM, this.policy.highWaterMark - bytes);
-    (this.#lane ??= new SharedLane(this.budget)).open(sharedSink, waiter.run, room);
+    (this.#lane ??= new SharedLane(this.budget)).open(sharedSink, run, room);
   }
 
-  /** What more broadcasts of this tick may go by; kept by who asks, as it stays the same. */
+  /** What more broadcasts may go by; kept by who asks, as it stays the same. */
   get lane(): SharedLane | undefined {
     return this.#lane;
   }
@@ -291,9 +297,20 @@ export class Outbox {
     }
     this.#accepted += lane.messages;
     this.#handed += lane.messages;
+    this.#confirmed += lane.taken;
     this.#unmarkedBytes += lane.bytes;
-    this.#charged += lane.bytes;
-    this.#broadcasts!.extend(this.#handed, lane.takeIn());
+    this.#charged += lane.pendingBytes;
+    const run = lane.takeIn();
+    if (run) this.#awaitRun(run, this.port.batch);
+  }
+
+  #awaitRun(run: TallyRun, batch: number | undefined): void {
+    if (this.#broadcasts) {
+      this.#broadcasts.extend(this.#handed, run);
+    } else {
+      this.#broadcasts = new BroadcastWaiter(this.#handed, batch, run);
+      this.#awaitWritten(this.#broadcasts);
+    }
   }
 
   #awaitWritten(waiter: Waiter): void {
@@ -398,6 +415,7 @@ export class Outbox {
   /** Gives every open send its outcome; the connection has ended. */
   settle(cause: LossCause): void {
     this.#part();
+    this.#settleWritten();
     this.#settled = true;
     const queued = [...(this.#queue ?? [])];
     this.#queue = undefined;
@@ -433,7 +451,7 @@ export class Outbox {
    * together hold too much, those whose readers lag behind get no more.
    */
   #mayHandOver(buffered: number): boolean {
-    if (this.#handed === this.#confirmed) return true;
+    if (this.#idle) return true;
     if (buffered >= this.policy.highWaterMark) return false;
     return !this.budget.exhausted || !this.port.blocked;
   }
@@ -534,7 +552,7 @@ export class Outbox {
     if (!this.#waiting?.first && !this.#roomWaiters) return;
     const { highWaterMark, maxBuffered } = this.policy;
     const queued = this.#queue?.bytes ?? 0;
-    const idle = this.#handed === this.#confirmed && queued === 0;
+    const idle = this.#idle && queued === 0;
     const low = idle || this.port.bufferedAmount + queued <= highWaterMark * LOW_WATER_SHARE;
     const kept = this.#unacknowledged?.bytes ?? 0;
     if (!low || kept > maxBuffered * LOW_WATER_SHARE) return;
@@ -567,7 +585,7 @@ export class Outbox {
 
   /** Bytes of ours on their way; what else the socket holds, such as pongs, is none. */
   #buffered(): number {
-    return this.#handed === this.#confirmed ? 0 : this.port.bufferedAmount;
+    return this.#idle ? 0 : this.port.bufferedAmount;
   }
 
   #recharge(): void {
@@ -593,7 +611,8 @@ export class Outbox {
     const before = this.#unmarkedBytes;
     if (!this.#handOver(data, request)) return false;
     this.#accepted++;
-    this.#charge(buffered + this.#unmarkedBytes - before);
+    if (!this.#idle) this.#charge(buffered + this.#unmarkedBytes - before);
+    else if (this.#unacknowledged) this.#recharge();
     return true;
   }
 
@@ -608,8 +627,14 @@ export class Outbox {
       const waiter = { sequence: this.#handed, settle };
       if (request?.acknowledge) (this.#acknowledgedWaiters ??= []).push(waiter);
       else this.#awaitWritten(waiter);
+      if (this.#idle) this.#settleSoon();
     }
     if (this.#keeps(request)) this.#askedFor = this.#handed;
+  }
+
+  /** As in ws, nobody is told before what was called has returned. */
+  #settleSoon(): void {
+    queueMicrotask(() => this.#settleWritten());
   }
 
   /** Of all that was handed over. */
@@ -621,13 +646,14 @@ export class Outbox {
 
   #handOver(data: MessageData, request: SendRequest | undefined): boolean {
     let bytes: number;
+    let handover: Handover;
     try {
       bytes = typeof data === 'string' ? data.length : byteLengthOf(data);
-      this.port.send(data, request, this.#onWritten);
+      handover = this.port.send(data, request, this.#onWritten);
     } catch {
       return false;
     }
-    this.#handed++;
+    this.#count(handover);
     this.#unmarkedBytes += bytes;
     if (this.#keeps(request)) {
       (this.#unacknowledged ??= new Unacknowledged()).add({
@@ -640,6 +666,19 @@ export class Outbox {
     return true;
   }
 
+  #count(handover: Handover): void {
+    this.#handed++;
+    if (handover === 'pending') return;
+    // Who watches is told of what has been accepted.
+    if (this.watched) queueMicrotask(this.#onWritten);
+    else this.#confirmed++;
+  }
+
+  /** The kernel has taken all that was handed over. */
+  get #idle(): boolean {
+    return this.#handed === this.#confirmed;
+  }
+
   /** A write that failed belongs to a connection that is ending, and `settle` tells of it. */
   readonly #onWritten = (error?: Error | null, messages = 1): void => {
     if (error || this.#settled) return;
@@ -647,9 +686,7 @@ export class Outbox {
     this.#confirmed += messages;
     this.#settleWritten();
     if (this.#queue?.first) this.#pump();
-    if (this.#handed === this.#confirmed || this.#charged > this.policy.highWaterMark) {
-      this.#recharge();
-    }
+    if (this.#idle || this.#charged > this.policy.highWaterMark) this.#recharge();
     if (this.#roomWaiters || this.#waiting) this.#makeRoom();
     if (!this.watched) return;
     this.listener.onProgress();

@@ -1,17 +1,21 @@
+import { WRITTEN } from '../core/outcomes.js';
 import { LONGEST_RUN, type BroadcastTally, type TallyRun } from './broadcast-tally.js';
 import type { BufferBudget } from './buffer-budget.js';
 import type { SharedMessage, SharedSink } from './socket.port.js';
 
 /**
  * The short way of one connection for messages for many. Its outbox opens it behind one that took
- * the long way, for the rest of a batch, and takes in what came by it before it does anything
- * else: so that a crowd is gone through once for all broadcasts of a turn, and for each of them
- * only this is looked at.
+ * the long way: for the rest of a batch, or, where that one was taken by the kernel, for as long as
+ * each goes alone. It takes in what came by it before it does anything else: so that for each of
+ * those messages only this is looked at, and a crowd is gone through once for all of a turn.
  */
 export class SharedLane {
-  /** Messages that came since it was opened or taken in, and their bytes. */
+  /** Messages that came since it was opened or taken in, how many the kernel took, all bytes. */
   messages = 0;
+  taken = 0;
   bytes = 0;
+  /** Bytes of those that it has not taken. */
+  pendingBytes = 0;
   #run: TallyRun | undefined;
   #sink: SharedSink | undefined;
   #tick = 0;
@@ -19,8 +23,8 @@ export class SharedLane {
 
   constructor(private readonly budget: BufferBudget) {}
 
-  /** @param run - those that went before in this batch */
-  open(sink: SharedSink, run: TallyRun, room: number): void {
+  /** @param run - those that went before in this batch; absent: none is on its way */
+  open(sink: SharedSink, run: TallyRun | undefined, room: number): void {
     this.#sink = sink;
     this.#tick = sink.tick;
     this.#run = run;
@@ -31,22 +35,34 @@ export class SharedLane {
   take(message: SharedMessage, tally: BroadcastTally): boolean {
     const { frame, data } = message;
     const sink = this.#sink;
-    if (!sink || data.length > this.#room || !frame || sink.tick !== this.#tick) return false;
-    if (this.#run!.length >= LONGEST_RUN) return false;
+    if (!sink || data.length > this.#room || !frame || !this.#mayFollow(sink)) return false;
     this.#room -= data.length;
     this.messages++;
     this.bytes += data.length;
-    this.budget.used += data.length;
-    this.#run = tally.behind(this.#run);
-    sink.addShared(frame);
+    if (sink.addShared(frame) === 'taken') {
+      this.taken++;
+      tally.add(WRITTEN);
+    } else {
+      this.pendingBytes += data.length;
+      this.budget.used += data.length;
+      this.#run = tally.behind(this.#run);
+      this.#tick = sink.tick;
+    }
     return true;
   }
 
-  /** What came, as one run; it is closed. */
-  takeIn(): TallyRun {
-    const run = this.#run!;
+  #mayFollow(sink: SharedSink): boolean {
+    const run = this.#run;
+    return run ? sink.tick === this.#tick && run.length < LONGEST_RUN : sink.lone;
+  }
+
+  /** What came and is on its way, as one run; it is closed. */
+  takeIn(): TallyRun | undefined {
+    const run = this.#run;
     this.messages = 0;
+    this.taken = 0;
     this.bytes = 0;
+    this.pendingBytes = 0;
     this.close();
     return run;
   }

@@ -17,10 +17,15 @@ export class SharedMessage {
   ) {}
 }
 
+/** Of a message handed over: the kernel has `taken` it, or that is told later. */
+export type Handover = 'taken' | 'pending';
+
 /** Takes whole frames of messages for many, of which all of one tick are reported in one. */
 export interface SharedSink {
   readonly tick: number;
-  addShared(frame: Buffer): void;
+  /** What is added now would be written at once, and none is pending. */
+  readonly lone: boolean;
+  addShared(frame: Buffer): Handover;
 }
 
 /** ws's options of `send()`, handed on untouched, and what we know of a message beside them. */
@@ -53,19 +58,20 @@ export interface SocketPort {
   /**
    * Hands over one message. `written` is called once the kernel has taken it, or with an error;
    * in the order of the messages as long as there is none, and for several at once where it says
-   * how many. Throws where `data` is nothing that can be sent, and has then sent nothing.
+   * how many; never before this returns, and not for a message that was `taken`, behind which none
+   * is pending. Throws where `data` is nothing that can be sent, and has then sent nothing.
    */
   send(
     data: MessageData,
     options: MessageOptions | undefined,
     written: (error?: Error | null, messages?: number) => void,
-  ): void;
-  /** As `send`, of one for many; false: it takes another way, and nothing was sent. */
+  ): Handover;
+  /** As `send`, of one for many; `undefined`: it takes another way, and nothing was sent. */
   readonly sendShared?:
     | ((
         message: SharedMessage,
         written: (error?: Error | null, messages?: number) => void,
-      ) => boolean)
+      ) => Handover | undefined)
     | undefined;
   /** Where more may go as the last of `sendShared` went, in this tick; absent: each has to ask. */
   readonly sharedSink?: SharedSink | undefined;

@@ -1,6 +1,7 @@
 /* oxlint-disable typescript/unbound-method -- they are called with their stream as `this`. */
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Handover } from '../runtime/socket.port.js';
 import { DirectWriter } from './direct-writer.js';
 import { FrameChunk, FULL_CHUNK } from './frame-chunk.js';
 import { FrameRun } from './frame-run.js';
@@ -38,6 +39,14 @@ const FLUSH_GROWTH = 4;
  */
 const FRAMES_EACH = 8;
 
+/**
+ * Ticks in a row with one frame each after which the next one is not held for others that most
+ * likely won't come: a crowd is then gone through once rather than twice, which is half of what a
+ * broadcast costs beside its system calls. So many that a socket which is sent bursts now and then
+ * has one write for each of them.
+ */
+const LONE_TICKS = 8;
+
 const NOTHING = Buffer.alloc(0);
 const writer = new DirectWriter();
 const BATCH = Symbol('nestjs-safe-close.batch');
@@ -51,6 +60,9 @@ interface Batched {
   readonly [BATCH]: FrameBatch;
 }
 
+/** Which of the ticks in which something was sent; they end by the next `endTick`. */
+let now = 0;
+let ending = false;
 /** Batches that end with this tick. */
 let open: FrameBatch[] = [];
 /** Frames held, and how many times the first limits they may reach. */
@@ -65,11 +77,19 @@ let repeatedFrame: Buffer | undefined;
 /** What all begin with that send what others send. */
 let noFrames = FrameRun.empty();
 
+function awaitEnd(): void {
+  if (ending) return;
+  ending = true;
+  process.nextTick(endTick);
+}
+
 function endTick(): void {
+  ending = false;
   const batches = open;
   open = [];
   forget();
   for (const batch of batches) batch.end();
+  now++;
   // Who was told may have sent more by a batch that had not ended yet, so that no tick follows.
   if (open.length === 0) forget();
 }
@@ -123,6 +143,12 @@ export class FrameBatch {
   #run: FrameRun | undefined;
   /** What was held came too late for the stream. */
   #tooLate = false;
+  /** Reports that are yet to come of earlier ticks. */
+  #unreported = 0;
+  /** Ticks in a row that had one frame each, as far as they count. */
+  #lone = 0;
+  /** The tick whose first frame was not held. */
+  #leftIn = -1;
 
   constructor(
     private readonly stream: Duplex,
@@ -147,72 +173,66 @@ export class FrameBatch {
   /**
    * A whole frame that nobody changes any more: it is kept rather than copied, for all who send it.
    */
-  addShared(frame: Buffer): void {
+  addShared(frame: Buffer): Handover {
     if (this.bytes + frame.length > FULL_CHUNK) this.flush();
     if (this.#chunk) this.#chunkFor(frame.length).append(frame);
     else this.#run = (this.#run ?? noFrames).with(frame);
-    this.#added();
+    return this.#added();
   }
 
   /**
    * @param first - the first byte of the frame
-   * @returns false for what ws itself sends as fast
+   * @returns `undefined` for what ws itself sends as fast
    */
-  add(first: number, data: string | Uint8Array): boolean {
+  add(first: number, data: string | Uint8Array): Handover | undefined {
     if (typeof data !== 'string') {
-      if (data.length > LARGEST_PAYLOAD) return false;
-      this.#encode(first, data, data.length);
-    } else if (data === repeated && first === repeatedFirst) {
-      this.#addAgain(first, data);
-    } else {
-      repeated = data;
-      repeatedFirst = first;
-      repeatedFrame = undefined;
-      if (data.length > LONGEST_TEXT) this.#addFramed(first, data);
-      else if (data.length > LARGEST_PAYLOAD) this.#addLong(first, data);
-      else this.#encode(first, data, data.length * MAX_BYTES_PER_UNIT);
+      return data.length > LARGEST_PAYLOAD ? undefined : this.#encode(first, data, data.length);
     }
-    return true;
+    if (data === repeated && first === repeatedFirst) return this.#addAgain(first, data);
+    repeated = data;
+    repeatedFirst = first;
+    repeatedFrame = undefined;
+    if (data.length > LONGEST_TEXT) return this.#addFramed(first, data);
+    if (data.length > LARGEST_PAYLOAD) return this.#addLong(first, data);
+    return this.#encode(first, data, data.length * MAX_BYTES_PER_UNIT);
   }
 
   /**
    * A message as the next one that `context` compresses.
    *
-   * @returns false where it can't, and ws has to
+   * @returns `undefined` where it can't, and ws has to
    */
-  addCompressed(first: number, data: Uint8Array, context: PayloadWriter): boolean {
+  addCompressed(first: number, data: Uint8Array, context: PayloadWriter): Handover | undefined {
     const chunk = this.#chunkFor(SyncDeflate.roomFor(data.length) + HEADER_ROOM);
     const end = writeCompressedFrame(chunk.bytes, chunk.length, first, data, context);
-    if (end === undefined) return false;
+    if (end === undefined) return undefined;
     chunk.length = end;
-    this.#added();
-    return true;
+    return this.#added();
   }
 
-  #encode(first: number, data: string | Uint8Array, most: number): void {
+  #encode(first: number, data: string | Uint8Array, most: number): Handover {
     const chunk = this.#chunkFor(most + HEADER_ROOM);
     chunk.length = writeFrame(chunk.bytes, chunk.length, first, data);
-    this.#added();
+    return this.#added();
   }
 
   /** Alone, and at once: its memory serves the next one. */
-  #addLong(first: number, text: string): void {
+  #addLong(first: number, text: string): Handover {
     this.flush();
-    this.#encode(first, text, text.length * MAX_BYTES_PER_UNIT);
+    const handover = this.#encode(first, text, text.length * MAX_BYTES_PER_UNIT);
     this.flush();
+    return handover;
   }
 
   /** As a frame for all who send it, which leaves at once, too. */
-  #addFramed(first: number, text: string): void {
-    this.addShared((repeatedFrame ??= frameOf(first, text)));
+  #addFramed(first: number, text: string): Handover {
+    const handover = this.addShared((repeatedFrame ??= frameOf(first, text)));
     this.flush();
+    return handover;
   }
 
-  #addAgain(first: number, text: string): void {
-    if (text.length > LARGEST_PAYLOAD) {
-      this.#addFramed(first, text);
-      return;
-    }
+  #addAgain(first: number, text: string): Handover {
+    if (text.length > LARGEST_PAYLOAD) return this.#addFramed(first, text);
     const chunk = this.#chunkFor(text.length * MAX_BYTES_PER_UNIT + HEADER_ROOM);
     if (repeatedFrame) {
       chunk.append(repeatedFrame);
@@ -221,7 +241,7 @@ export class FrameBatch {
       chunk.length = writeFrame(chunk.bytes, from, first, text);
       repeatedFrame = Buffer.from(chunk.bytes.subarray(from, chunk.length));
     }
-    this.#added();
+    return this.#added();
   }
 
   /** A frame that was, or will be, written by another way and is reported with the others. */
@@ -229,7 +249,8 @@ export class FrameBatch {
     this.#frames++;
     if (this.#open) return;
     this.#open = true;
-    if (open.push(this) === 1) process.nextTick(endTick);
+    open.push(this);
+    awaitEnd();
   }
 
   /**
@@ -276,6 +297,8 @@ export class FrameBatch {
     const taken = this.flush();
     const frames = this.#frames;
     this.#frames = 0;
+    const lone = frames === 1 && this.#direct && this.#leftIn !== now;
+    this.#lone = lone ? Math.min(this.#lone + 1, LONE_TICKS) : 0;
     if (taken) onTaken(undefined, frames);
     else this.#reportWhenTaken(onTaken, frames);
   }
@@ -289,16 +312,40 @@ export class FrameBatch {
     } else if (taken) {
       onTaken(undefined, frames);
     } else {
-      this.write.call(stream, NOTHING, (error: Error | null) => onTaken(error, frames));
+      this.#unreported++;
+      this.write.call(stream, NOTHING, (error: Error | null) => {
+        this.#unreported--;
+        onTaken(error, frames);
+      });
     }
   }
 
-  #added(): void {
+  #added(): Handover {
+    if (this.lone) return this.#leave();
     this.count();
     const limit = growth * FLUSH_AFTER;
     if (++held >= limit && held >= growth * FRAMES_EACH * open.length) flushAll();
     // Nothing fits beside it any more, so that it gains nothing by waiting.
     else if (this.bytes > FULL_CHUNK) this.flush();
+    return 'pending';
+  }
+
+  /** The frame that is held is most likely the only one of this tick, and nothing goes before it. */
+  get lone(): boolean {
+    const first = !this.#open && this.#leftIn !== now && this.#unreported === 0;
+    return first && this.#lone === LONE_TICKS;
+  }
+
+  #leave(): Handover {
+    if (!this.flush()) {
+      this.#lone = 0;
+      this.count();
+      return 'pending';
+    }
+    this.#leftIn = now;
+    this.tick++;
+    awaitEnd();
+    return 'taken';
   }
 
   #chunkFor(room: number): FrameChunk {

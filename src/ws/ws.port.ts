@@ -4,6 +4,7 @@ import { NO_STATUS_RECEIVED } from '../core/close-code.js';
 import type { CloseFrame } from '../core/close-request.js';
 import {
   SharedMessage,
+  type Handover,
   type MessageData,
   type MessageOptions,
   type SharedSink,
@@ -124,10 +125,11 @@ export class WsPort implements SocketPort {
     return writeQueueSize(this.socket) > 0;
   }
 
-  send(data: MessageData, options: MessageOptions | undefined, written: Written): void {
+  send(data: MessageData, options: MessageOptions | undefined, written: Written): Handover {
     this.#written = written;
     const batch = data instanceof Blob ? this.#stopBatching() : this.#batching();
-    if (batch && this.#addTo(batch, data, options)) return;
+    const handover = batch && this.#addTo(batch, data, options);
+    if (handover) return handover;
     const before = this.inside;
     this.inside = true;
     this.#deflate?.enterWs(options?.compress !== false);
@@ -142,14 +144,19 @@ export class WsPort implements SocketPort {
     }
     this.#fragmented = options?.fin === false;
     if (!this.#deflate) batch?.count();
+    return 'pending';
   }
 
-  /** Returns false for what only ws itself can send, or sends as fast. */
-  #addTo(batch: FrameBatch, data: MessageData, options: MessageOptions | undefined): boolean {
-    if (this.#fragmented || (options && (options.fin === false || options.mask))) return false;
+  /** Returns `undefined` for what only ws itself can send, or sends as fast. */
+  #addTo(
+    batch: FrameBatch,
+    data: MessageData,
+    options: MessageOptions | undefined,
+  ): Handover | undefined {
+    if (this.#fragmented || (options && (options.fin === false || options.mask))) return undefined;
     const binary = options?.binary;
     if (typeof data === 'string') return this.#add(batch, binary ? BINARY : TEXT, data, options);
-    if (!(data instanceof Uint8Array)) return false;
+    if (!(data instanceof Uint8Array)) return undefined;
     const first = (binary ?? true) ? BINARY : TEXT;
     const shared = options?.shared;
     if (shared instanceof SharedMessage && this.#mayShare(data)) {
@@ -163,20 +170,20 @@ export class WsPort implements SocketPort {
     first: number,
     data: string | Uint8Array,
     options: MessageOptions | undefined,
-  ): boolean {
+  ): Handover | undefined {
     const context = this.#deflate;
     if (!context) return batch.add(first, data);
-    if (!context.idle) return false;
+    if (!context.idle) return undefined;
     if (options?.compress === false) return batch.add(first, data);
-    if (data.length > LARGEST_DEFLATED) return false;
+    if (data.length > LARGEST_DEFLATED) return undefined;
     const bytes = typeof data === 'string' ? encoded(data) : data;
     if (!context.isCompressed(bytes.length)) return batch.add(first, data);
     return batch.addCompressed(first, bytes, context);
   }
 
-  sendShared(message: SharedMessage, written: Written): boolean {
+  sendShared(message: SharedMessage, written: Written): Handover | undefined {
     const batch = this.#batching();
-    if (!batch || this.#fragmented || !this.#mayShare(message.data)) return false;
+    if (!batch || this.#fragmented || !this.#mayShare(message.data)) return undefined;
     this.#written = written;
     return this.#addShared(batch, message.binary ? BINARY : TEXT, message.data, message);
   }
@@ -189,17 +196,18 @@ export class WsPort implements SocketPort {
     return this.#deflate || this.#fragmented ? undefined : (this.#batch ?? undefined);
   }
 
-  #addShared(batch: FrameBatch, first: number, data: Uint8Array, shared: SharedMessage): boolean {
+  #addShared(
+    batch: FrameBatch,
+    first: number,
+    data: Uint8Array,
+    shared: SharedMessage,
+  ): Handover | undefined {
     const context = this.#deflate;
-    if (!context) {
-      batch.addShared((shared.frame ??= frameOf(first, data)));
-      return true;
-    }
-    if (!context.idle) return false;
+    if (!context) return batch.addShared((shared.frame ??= frameOf(first, data)));
+    if (!context.idle) return undefined;
     const frame = (shared.compressedFrame ??= smallestFrameOf(first, data));
     if ((frame[0]! & COMPRESSED) !== 0) context.sentShared();
-    batch.addShared(frame);
-    return true;
+    return batch.addShared(frame);
   }
 
   #batching(): FrameBatch | null {

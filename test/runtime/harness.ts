@@ -17,7 +17,7 @@ import type { FakePort } from '../support/fakes/fake.port.js';
 import { ManualClock } from '../support/fakes/manual.clock.js';
 import { policyOf, type PolicyPart } from '../support/policy.js';
 import type { UnacknowledgedMessage } from '../../src/runtime/unacknowledged.js';
-import { createSocketPair } from '../support/fakes/socket.pair.js';
+import { createSocketPair, type SocketPairOptions } from '../support/fakes/socket.pair.js';
 import { TaskQueue } from '../support/fakes/task.queue.js';
 
 /** Writes down what is told of a connection. */
@@ -86,7 +86,7 @@ export interface ConnectOptions {
   /** The opening handshake of the socket has not ended. */
   readonly connecting?: boolean;
   /** All messages of a tick are reported in one. */
-  readonly batching?: boolean;
+  readonly batching?: SocketPairOptions['batching'];
   readonly encode?: Runtime['encode'];
   /** Observers beside `told`, which come after it. */
   readonly observers?: readonly LifecycleObserver[];

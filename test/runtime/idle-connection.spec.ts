@@ -27,7 +27,7 @@ const port: SocketPort = {
   bufferedAmount: 0,
   blocked: false,
   paused: false,
-  send: () => {},
+  send: () => 'pending',
   ping: () => {},
   probe: () => {},
   close: () => {},

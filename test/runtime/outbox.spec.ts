@@ -5,7 +5,7 @@ import { BroadcastTally } from '../../src/runtime/broadcast-tally.js';
 import { BufferBudget } from '../../src/runtime/buffer-budget.js';
 import { DEFAULT_POLICY, type SendPolicy } from '../../src/runtime/connection.policy.js';
 import { Outbox, type Acceptance } from '../../src/runtime/outbox.js';
-import { SharedMessage, type MessageData } from '../../src/runtime/socket.port.js';
+import { SharedMessage, type Handover, type MessageData } from '../../src/runtime/socket.port.js';
 import type { FakePeer } from '../support/fakes/fake.peer.js';
 import type { FakePort } from '../support/fakes/fake.port.js';
 import { createSocketPair } from '../support/fakes/socket.pair.js';
@@ -336,7 +336,7 @@ describe('past the high-water mark', () => {
     accept('behind');
     port.send = (data, options, written) => {
       if (data instanceof Blob) throw new TypeError('no Blobs here');
-      send(data, options, written);
+      return send(data, options, written);
     };
     peer.resume();
     io.run();
@@ -1288,8 +1288,7 @@ describe('One message for many', () => {
   beforeEach(() => {
     shares = true;
     port.sendShared = ({ data, binary }, written) => {
-      if (shares) port.send(data, { binary }, written);
-      return shares;
+      return shares ? port.send(data, { binary }, written) : undefined;
     };
   });
 
@@ -1316,10 +1315,10 @@ describe('One message for many', () => {
     };
     expect(shared(tally)).toBe(false);
     start(32 * KiB, HIGH_WATER_MARK, { onUnacknowledged: () => {} });
-    port.sendShared = () => true;
+    port.sendShared = () => 'pending';
     expect(shared(tally)).toBe(false);
     start(KiB, KiB);
-    port.sendShared = () => true;
+    port.sendShared = () => 'pending';
     peer.pause();
     outbox.accept('x'.repeat(2 * KiB));
     expect(shared(tally)).toBe(false);
@@ -1351,7 +1350,7 @@ describe('One message for many', () => {
     port.batch = 1;
     port.sendShared = (_message, written) => {
       io.schedule(written, 'written');
-      return true;
+      return 'pending';
     };
     const tally = new BroadcastTally(100_000);
     for (let sent = 0; sent < 100_000; sent++) shared(tally);
@@ -1363,10 +1362,7 @@ describe('One message for many', () => {
     port.batch = 1;
     const large = new SharedMessage(Buffer.alloc(60 * KiB), true);
     start(2_000 * KiB, 2_000 * KiB);
-    port.sendShared = ({ data }, written) => {
-      port.send(data, undefined, written);
-      return true;
-    };
+    port.sendShared = ({ data }, written) => port.send(data, undefined, written);
     const tally = new BroadcastTally(10);
     for (let sent = 0; sent < 10; sent++) outbox.acceptShared(large, tally);
     io.run();
@@ -1391,14 +1387,22 @@ describe('One message for many', () => {
       port.send = (data, _options, written) => {
         last = written;
         take(String(data));
+        return 'pending';
       };
       port.sendShared = (given, written) => {
         last = written;
         given.frame = given.data;
         take(given.data.toString());
-        return true;
+        return 'pending';
       };
-      port.sharedSink = { tick: 1, addShared: (frame) => take(`${frame.toString()} by the lane`) };
+      port.sharedSink = {
+        tick: 1,
+        lone: false,
+        addShared: (frame) => {
+          take(`${frame.toString()} by the lane`);
+          return 'pending';
+        },
+      };
       report = () => {
         last(undefined, frames);
         frames = 0;
@@ -1527,5 +1531,153 @@ describe('One message for many', () => {
       shared(new BroadcastTally(1));
       expect(outbox.lane).toBeUndefined();
     });
+  });
+});
+
+describe('A message that the kernel takes at once', () => {
+  const message = new SharedMessage(Buffer.from('for all'), false);
+  let takes: boolean;
+  let handed: string[];
+
+  /** A port that says so of whatever it is handed. */
+  const restart = (policy?: Partial<SendPolicy>): void => {
+    start(32 * KiB, HIGH_WATER_MARK, policy);
+    takes = true;
+    handed = [];
+    port.batch = 1;
+    const take = (text: string): Handover => {
+      handed.push(text);
+      if (takes) port.batch!++;
+      return takes ? 'taken' : 'pending';
+    };
+    port.send = (data) => take(String(data));
+    port.sendShared = (given) => {
+      given.frame = given.data;
+      return take(given.data.toString());
+    };
+    port.sharedSink = {
+      get tick() {
+        return port.batch!;
+      },
+      get lone() {
+        return takes;
+      },
+      addShared: (frame) => take(`${frame.toString()} by the lane`),
+    };
+  };
+
+  beforeEach(() => restart());
+
+  test('is written, and holds nothing of the budget', () => {
+    expect(outbox.accept('one')).toBe('accepted');
+    expect(outbox.totals).toMatchObject({ accepted: 1, written: 1, lost: 0 });
+    expect([outbox.unwritten, budget.used, told]).toEqual([false, 0, []]);
+  });
+
+  test('is told of to who waits, but not before what was called has returned', async () => {
+    accept('one');
+    expect([settled, outbox.written]).toEqual([[], 1]);
+    await Promise.resolve();
+    expect(settled).toEqual([['one', { status: 'written' }]]);
+    expect(await outbox.acceptInBatch('two')).toEqual({ status: 'written' });
+    outbox.settle('network');
+    expect(settled).toHaveLength(1);
+  });
+
+  test('is told of as written also where the connection ends before it can be', () => {
+    accept('one');
+    outbox.settle('network');
+    expect(named('one')).toEqual([{ status: 'written' }]);
+    expect(outbox.totals).toMatchObject({ accepted: 1, written: 1, lost: 0 });
+  });
+
+  test('shares its outcome with none that comes behind it', async () => {
+    const first = outbox.acceptInBatch('one');
+    takes = false;
+    const second = outbox.acceptInBatch('two');
+    expect(second).not.toBe(first);
+    outbox.settle('network');
+    expect([await first, await second]).toEqual([
+      { status: 'written' },
+      { status: 'lost', cause: 'network', sent: 'maybe' },
+    ]);
+  });
+
+  test('is told of to who watches, but not before it is accepted', async () => {
+    outbox.watched = true;
+    accept('one');
+    expect([outbox.written, outbox.unwritten, told]).toEqual([0, true, []]);
+    await Promise.resolve();
+    expect([outbox.written, outbox.unwritten, told]).toEqual([1, false, ['progress', 'flushed']]);
+    expect(named('one')).toEqual([{ status: 'written' }]);
+  });
+
+  test('is kept, held and asked for as any other until it is acknowledged', () => {
+    restart({ onUnacknowledged: () => {} });
+    const pings: Buffer[] = [];
+    port.ping = (payload) => void pings.push(payload);
+    outbox.accept('12345');
+    void outbox.acceptInBatch('678');
+    expect(budget.used).toBe(8);
+    expect(pings).toHaveLength(1);
+    outbox.onPong(pings[0]!);
+    expect(budget.used).toBe(3);
+    outbox.onPong(pings[1]!);
+    expect([budget.used, outbox.acknowledged]).toEqual([0, 2]);
+  });
+
+  test('one for many is counted at once, and those of later ticks may go by the lane', () => {
+    const tallies = [1, 2, 3].map(() => new BroadcastTally(1));
+    expect(outbox.acceptShared(message, tallies[0]!)).toBe(true);
+    expect(tallies[0]!.written).toBe(1);
+    expect(outbox.lane!.take(message, tallies[1]!)).toBe(true);
+    expect(outbox.totals).toMatchObject({ accepted: 2, written: 2 });
+    outbox.accept('own');
+    expect(outbox.lane!.take(message, tallies[2]!)).toBe(false);
+    expect(handed).toEqual(['for all', 'for all by the lane', 'own']);
+    expect(outbox.totals).toMatchObject({ accepted: 3, written: 3 });
+    expect(budget.used).toBe(0);
+  });
+
+  test('by the lane, but for the last, is lost with that one only', () => {
+    const tallies = [1, 2, 3].map(() => new BroadcastTally(1));
+    outbox.acceptShared(message, tallies[0]!);
+    outbox.lane!.take(message, tallies[1]!);
+    takes = false;
+    expect(outbox.lane!.take(message, tallies[2]!)).toBe(false);
+    outbox.acceptShared(message, tallies[2]!);
+    expect(budget.used).toBe(message.data.length);
+    outbox.settle('network');
+    expect(tallies.map(({ written, lost }) => [written, lost])).toEqual([
+      [1, 0],
+      [1, 0],
+      [0, 1],
+    ]);
+    expect(outbox.totals).toMatchObject({ accepted: 3, written: 2, lost: 1 });
+  });
+
+  test('one by the lane that is not taken after all is settled when it is reported', () => {
+    const tallies = [1, 2].map(() => new BroadcastTally(1));
+    outbox.acceptShared(message, tallies[0]!);
+    port.sharedSink = { ...port.sharedSink!, addShared: () => 'pending' };
+    outbox.accept('own');
+    outbox.acceptShared(message, tallies[0]!);
+    expect(outbox.lane!.take(message, tallies[1]!)).toBe(true);
+    expect([tallies[1]!.written, outbox.unwritten]).toEqual([0, true]);
+    expect(outbox.totals).toMatchObject({ accepted: 4, written: 3 });
+    expect(budget.used).toBe(message.data.length);
+    outbox.settle('network');
+    expect(tallies[1]!.lost).toBe(1);
+  });
+
+  test('asks now and then whether the reader still reads', () => {
+    let pings = 0;
+    port.ping = () => pings++;
+    const large = new SharedMessage(Buffer.alloc(500), true);
+    const tally = new BroadcastTally(2_000);
+    for (let sent = 0; sent < 1_100; sent++) {
+      if (!outbox.lane?.take(large, tally)) outbox.acceptShared(large, tally);
+    }
+    expect(pings).toBe(2);
   });
 });

@@ -2558,11 +2558,18 @@ test('one message for many is handed to the port that shares it, until closing h
   const shared: SharedMessage[] = [];
   let followed = 0;
   port.batch = 1;
-  port.sharedSink = { tick: 1, addShared: () => followed++ };
+  port.sharedSink = {
+    tick: 1,
+    lone: false,
+    addShared: () => {
+      followed++;
+      return 'pending';
+    },
+  };
   port.sendShared = (given) => {
     given.frame = given.data;
     shared.push(given);
-    return true;
+    return 'pending';
   };
   const tally = new BroadcastTally(3);
   expect(owner.submitShared(message, tally)).toBe(true);

@@ -1,14 +1,15 @@
-import { beforeEach, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { BroadcastTally, LONGEST_RUN } from '../../src/runtime/broadcast-tally.js';
 import { BufferBudget } from '../../src/runtime/buffer-budget.js';
 import { SharedLane } from '../../src/runtime/shared-lane.js';
-import { SharedMessage } from '../../src/runtime/socket.port.js';
+import { SharedMessage, type Handover, type SharedSink } from '../../src/runtime/socket.port.js';
 
 const FRAME = Buffer.from('a frame');
 
 let budget: BufferBudget;
 let lane: SharedLane;
-let sink: { tick: number; frames: Buffer[]; addShared: (frame: Buffer) => void };
+let sink: { -readonly [key in keyof SharedSink]: SharedSink[key] };
+let frames: Buffer[];
 let first: BroadcastTally;
 
 function messageOf(bytes: number): SharedMessage {
@@ -20,8 +21,12 @@ function messageOf(bytes: number): SharedMessage {
 beforeEach(() => {
   budget = new BufferBudget(1_000_000);
   lane = new SharedLane(budget);
-  const frames: Buffer[] = [];
-  sink = { tick: 7, frames, addShared: (frame) => void frames.push(frame) };
+  frames = [];
+  const addShared = (frame: Buffer): Handover => {
+    frames.push(frame);
+    return 'pending';
+  };
+  sink = { tick: 7, lone: false, addShared };
   first = new BroadcastTally(1);
 });
 
@@ -31,9 +36,9 @@ test('what goes by it is counted, held against the budget, and taken in as one r
   lane.open(sink, first.behind(undefined), 100);
   expect(lane.take(messageOf(60), second)).toBe(true);
   expect(lane.take(messageOf(40), third)).toBe(true);
-  expect(sink.frames).toEqual([FRAME, FRAME]);
+  expect(frames).toEqual([FRAME, FRAME]);
   expect([lane.messages, lane.bytes, budget.used]).toEqual([2, 100, 100]);
-  lane.takeIn().add({ status: 'written' });
+  lane.takeIn()!.add({ status: 'written' });
   expect([first, second, third].map(({ written }) => written)).toEqual([1, 1, 1]);
   expect([lane.messages, lane.bytes]).toEqual([0, 0]);
   expect(lane.take(messageOf(0), third)).toBe(false);
@@ -44,7 +49,7 @@ test('nothing goes by one that was not opened, or was closed', () => {
   lane.open(sink, first.behind(undefined), 100);
   lane.close();
   expect(lane.take(messageOf(1), first)).toBe(false);
-  expect(sink.frames).toEqual([]);
+  expect(frames).toEqual([]);
 });
 
 test('it takes no more than there is room for', () => {
@@ -81,4 +86,50 @@ test('once it is closed it holds on to no broadcast that went by, and so to nobo
   lane.open(sink, first.behind(undefined), 100);
   lane.close();
   expect(lane.takeIn()).toBeUndefined();
+});
+
+describe('behind one that the kernel took at once', () => {
+  let handover: Handover;
+  beforeEach(() => {
+    handover = 'taken';
+    sink.lone = true;
+    sink.addShared = () => {
+      if (handover === 'taken') sink.tick++;
+      else sink.lone = false;
+      return handover;
+    };
+    lane.open(sink, undefined, 100);
+  });
+
+  test('others of any tick go by it, and are counted as they are taken', () => {
+    for (const bytes of [10, 20, 30]) expect(lane.take(messageOf(bytes), first)).toBe(true);
+    expect(first.written).toBe(3);
+    expect([lane.messages, lane.taken, lane.bytes]).toEqual([3, 3, 60]);
+    expect([lane.pendingBytes, budget.used]).toEqual([0, 0]);
+    expect(lane.takeIn()).toBeUndefined();
+    expect([lane.messages, lane.taken, lane.bytes]).toEqual([0, 0, 0]);
+  });
+
+  test('none goes by it that would not be taken, nor past its room', () => {
+    expect(lane.take(messageOf(101), first)).toBe(false);
+    sink.lone = false;
+    expect(lane.take(messageOf(1), first)).toBe(false);
+    expect(lane.messages).toBe(0);
+  });
+
+  test('one that the kernel does not take after all is followed by others of its tick', () => {
+    const tallies = [1, 2, 3].map(() => new BroadcastTally(2));
+    lane.take(messageOf(10), tallies[0]!);
+    handover = 'pending';
+    lane.take(messageOf(20), tallies[1]!);
+    expect(lane.take(messageOf(30), tallies[2]!)).toBe(true);
+    expect([lane.messages, lane.taken, lane.bytes, lane.pendingBytes]).toEqual([3, 1, 60, 50]);
+    expect(budget.used).toBe(50);
+    sink.tick++;
+    sink.lone = true;
+    expect(lane.take(messageOf(1), tallies[0]!)).toBe(false);
+    lane.takeIn()!.add({ status: 'written' });
+    expect(tallies.map(({ written }) => written)).toEqual([1, 1, 1]);
+    expect(lane.pendingBytes).toBe(0);
+  });
 });

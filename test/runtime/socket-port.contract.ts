@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { CloseFrame } from '../../src/core/close-request.js';
 import {
   SharedMessage,
+  type Handover,
   type MessageData,
   type SocketListener,
   type SocketPort,
@@ -138,8 +139,14 @@ const HUGE = randomBytes(32 * 1024 * 1024);
 /** Sends by the one callback that serves all messages, and writes down what it was called with. */
 class Sender {
   readonly results: (Error | null | undefined)[] = [];
+  /** How many of them were taken at once, and told of by no callback. */
+  taken = 0;
 
   constructor(private readonly port: SocketPort) {}
+
+  get called(): number {
+    return this.results.length - this.taken;
+  }
 
   get written(): number {
     return this.results.filter((error) => !error).length;
@@ -150,13 +157,24 @@ class Sender {
   }
 
   send(...messages: readonly MessageData[]): void {
-    for (const message of messages) this.port.send(message, undefined, this.#written);
+    for (const message of messages) {
+      this.#handedOver(this.port.send(message, undefined, this.#written));
+    }
   }
 
   /** One for many, by its own way where there is one. */
   share(message: SharedMessage): void {
-    if (this.port.sendShared?.(message, this.#written)) return;
-    this.port.send(message.data, { binary: message.binary, shared: message }, this.#written);
+    const options = { binary: message.binary, shared: message };
+    this.#handedOver(
+      this.port.sendShared?.(message, this.#written) ??
+        this.port.send(message.data, options, this.#written),
+    );
+  }
+
+  #handedOver(handover: Handover): void {
+    if (handover !== 'taken') return;
+    this.taken++;
+    this.results.push(undefined);
   }
 
   readonly #written = (error?: Error | null, messages = 1): void => {
@@ -270,16 +288,49 @@ export function socketPortContract(name: string, kind: PortKind): void {
       test('the callback counts each message once, and never before send() has returned', async () => {
         const { port, peer, sender } = await connected();
         for (let index = 0; index < 200; index++) {
-          const before = sender.results.length;
+          const before = sender.called;
           const bytes = BIG.subarray(0, index * 37);
           sender.send(index % 50 === 49 ? blob(bytes.toString('latin1')) : bytes);
-          expect(sender.results).toHaveLength(before);
+          expect(sender.called).toBe(before);
         }
         await until(() => sender.results.length >= 200 && peer.messages.length === 200);
         await turn();
         expect(sender.results).toHaveLength(200);
         expect(sender.written).toBe(200);
         expect(port.bufferedAmount).toBe(0);
+      });
+
+      test('one a turn is reported once each, whether it is taken at once or not', async () => {
+        const { port, peer, sender } = await connected();
+        const texts = Array.from({ length: 40 }, (_, index) => `message ${index}`);
+        for (const [index, text] of texts.entries()) {
+          if (index % 2 === 0) sender.send(text);
+          else sender.share(new SharedMessage(Buffer.from(text), false));
+          await until(() => sender.results.length > index);
+          await turn();
+          expect(sender.results).toHaveLength(index + 1);
+        }
+        await until(() => peer.messages.length === texts.length);
+        expect(peer.order).toEqual(texts);
+        expect([sender.failed, port.bufferedAmount]).toEqual([0, 0]);
+      });
+
+      test('none is taken at once while one is pending', async () => {
+        const { peer, sender } = await connected();
+        let sent = 0;
+        for (let round = 0; round < 40; round++) {
+          const pending = sent - sender.results.length;
+          const before = sender.taken;
+          sender.send(`first of round ${round}`);
+          if (pending > 0) expect(sender.taken).toBe(before);
+          const { taken } = sender;
+          if (round % 10 === 0) sender.send('second', 'third');
+          expect(sender.taken).toBe(taken);
+          sent += round % 10 === 0 ? 3 : 1;
+          if (round % 3 > 0) await turn();
+        }
+        await until(() => peer.messages.length === sent && sender.results.length === sent);
+        expect(sender.failed).toBe(0);
       });
 
       test('what can not be sent throws, and sends nothing', async () => {

@@ -62,7 +62,7 @@ function schedule(task: () => void): void {
   setImmediate(task);
 }
 
-function memoryPorts(batching: boolean): PortKind {
+function memoryPorts(batching: boolean | 'hasty'): PortKind {
   const pairFor = (listener: SocketListener, connecting = false) => {
     const pair = createSocketPair({ schedule, connecting, batching });
     pair.port.listener = listener;
@@ -85,6 +85,7 @@ function memoryPorts(batching: boolean): PortKind {
 
 socketPortContract('memory', memoryPorts(false));
 socketPortContract('memory, in batches', memoryPorts(true));
+socketPortContract('memory, in batches but for the first', memoryPorts('hasty'));
 
 // Over ws.
 

@@ -13,7 +13,7 @@ interface Report {
   readonly frames: number;
 }
 
-/** A real pair of sockets, and every write that reaches the stream itself. */
+/** A real pair of sockets, and, where it is watched, every write that reaches the stream itself. */
 class Pair {
   readonly written: Buffer[] = [];
   readonly reports: Report[] = [];
@@ -26,12 +26,9 @@ class Pair {
   constructor(
     readonly server: Socket,
     readonly client: Socket,
+    watched: boolean,
   ) {
-    const write = server.write.bind(server) as (...args: unknown[]) => boolean;
-    server.write = (chunk: Buffer, ...rest: unknown[]) => {
-      this.written.push(chunk);
-      return write(chunk, ...rest);
-    };
+    if (watched) this.#watchWrites();
     this.batch = new FrameBatch(server, (error, frames) => {
       this.reports.push({ error: error ?? undefined, frames });
       this.told?.();
@@ -42,7 +39,15 @@ class Pair {
     });
   }
 
-  static async make(): Promise<Pair> {
+  #watchWrites(): void {
+    const write = this.server.write.bind(this.server) as (...args: unknown[]) => boolean;
+    this.server.write = (chunk: Buffer, ...rest: unknown[]) => {
+      this.written.push(chunk);
+      return write(chunk, ...rest);
+    };
+  }
+
+  static async make({ watched = true } = {}): Promise<Pair> {
     const listener = createServer().listen(0, '127.0.0.1');
     await once(listener, 'listening');
     const client = connect((listener.address() as AddressInfo).port, '127.0.0.1');
@@ -52,7 +57,7 @@ class Pair {
       socket.on('error', () => socket.destroy());
       afterTest(() => void socket.destroy());
     }
-    return new Pair(server, client);
+    return new Pair(server, client, watched);
   }
 
   get writes(): number[] {
@@ -72,6 +77,136 @@ const [ONE, TWO] = ['a', 'b'].map((text) => Buffer.from(`\x81\x01${text}`, 'lati
 function framed(length: number): number {
   return length + (length < 65_536 ? 4 : 10);
 }
+
+/** Until a frame is not held any more. */
+const LONE_TICKS = 8;
+
+describe('A frame that most likely is the only one of its tick', () => {
+  let pair: Pair;
+  let turns: number;
+
+  /** One a tick, until one is taken at once. */
+  const untilTaken = async (): Promise<void> => {
+    for (turns = 0; pair.batch.add(TEXT, 'a') === 'pending'; turns++) {
+      if (turns > 10 * LONE_TICKS) throw new Error('None was taken at once.');
+      await macrotask();
+    }
+    await macrotask();
+    pair.reports.length = 0;
+  };
+
+  beforeEach(async () => {
+    pair = await Pair.make({ watched: false });
+  });
+
+  test('is written at once, reported by what add() returns, and counts as a tick', async () => {
+    await untilTaken();
+    expect(turns).toBe(LONE_TICKS);
+    const { tick } = pair.batch;
+    expect(pair.batch.add(BINARY, Buffer.from('b'))).toBe('taken');
+    expect([pair.batch.tick - tick, pair.batch.bufferedAmount]).toEqual([1, 0]);
+    await macrotask();
+    expect(pair.batch.addShared(TWO!)).toBe('taken');
+    await macrotask();
+    expect(pair.batch.add(TEXT, 'c'.repeat(5000))).toBe('taken');
+    await macrotask();
+    expect(pair.batch.add(TEXT, 'd'.repeat(70_000))).toBe('taken');
+    await macrotask();
+    expect(pair.reports).toEqual([]);
+    const all = await pair.receives(3 * (turns + 1) + 6 + framed(5000) + framed(70_000));
+    expect(all.slice(3 * (turns + 1), 3 * (turns + 1) + 6)).toBe('\x82\x01b\x81\x01b');
+    expect(all.endsWith('d'.repeat(70_000))).toBe(true);
+  });
+
+  test('is held once another of its tick came, and so are those of the next ticks', async () => {
+    await untilTaken();
+    expect(['a', 'b', 'c'].map((text) => pair.batch.add(TEXT, text))).toEqual([
+      'taken',
+      'pending',
+      'pending',
+    ]);
+    expect(pair.batch.bytes).toBe(6);
+    await macrotask();
+    expect(pair.reports).toEqual([{ error: undefined, frames: 2 }]);
+    await untilTaken();
+    expect(turns).toBe(LONE_TICKS);
+    // Of a tick that had but one more, too.
+    expect(['a', 'b'].map((text) => pair.batch.add(TEXT, text))).toEqual(['taken', 'pending']);
+    await macrotask();
+    await untilTaken();
+    expect(turns).toBe(LONE_TICKS);
+  });
+
+  test('is held where two a tick came before', async () => {
+    for (let tick = 0; tick < 2 * LONE_TICKS; tick++) {
+      expect(pair.batch.add(TEXT, 'a')).toBe('pending');
+      expect(pair.batch.add(TEXT, 'b')).toBe('pending');
+      await macrotask();
+    }
+  });
+
+  test('keeps its order among what is written by another way', async () => {
+    await untilTaken();
+    const before = 3 * (turns + 1);
+    pair.server.cork();
+    pair.server.write('first');
+    expect(pair.batch.add(TEXT, 'b')).toBe('pending');
+    pair.server.uncork();
+    await macrotask();
+    await untilTaken();
+    // The one that was held counts.
+    expect(turns).toBe(LONE_TICKS - 1);
+    const text = await pair.receives(before + 5 + 3 * (turns + 2));
+    expect(text.slice(before, before + 8)).toBe('first\x81\x01b');
+  });
+
+  test('that the kernel does not take is reported once it has, and none behind it is before', async () => {
+    await untilTaken();
+    pair.client.pause();
+    const big = 'x'.repeat(4 * 1024 * 1024);
+    let sent = 0;
+    while (pair.batch.add(TEXT, big) === 'taken') {
+      sent++;
+      await macrotask();
+    }
+    expect(pair.batch.add(TEXT, 'behind')).toBe('pending');
+    await macrotask();
+    expect(pair.batch.add(TEXT, 'too')).toBe('pending');
+    await macrotask();
+    expect(pair.reports).toEqual([]);
+    expect(pair.batch.bufferedAmount).toBeGreaterThan(0);
+    pair.client.resume();
+    await pair.receives(3 * (turns + 1) + (sent + 1) * framed(big.length) + 8 + 5);
+    while (pair.reports.length < 2) await macrotask();
+    expect(pair.reports).toEqual([
+      { error: undefined, frames: 2 },
+      { error: undefined, frames: 1 },
+    ]);
+  });
+
+  test.each<[string, (server: Socket) => void]>([
+    ['ended', (server) => server.end()],
+    ['destroyed', (server) => server.destroy()],
+  ])('is reported as failed where its socket was %s', async (_how, end) => {
+    await untilTaken();
+    end(pair.server);
+    expect(pair.batch.add(TEXT, 'too late')).toBe('pending');
+    expect(pair.reports).toEqual([]);
+    await macrotask();
+    expect(pair.reports.map(({ frames, error }) => [frames, error?.message])).toEqual([
+      [1, 'The socket was ended first.'],
+    ]);
+  });
+
+  test('is held where somebody has put a write() before that of the stream', async () => {
+    pair = await Pair.make();
+    for (let tick = 0; tick < 2 * LONE_TICKS; tick++) {
+      expect(pair.batch.add(TEXT, 'a')).toBe('pending');
+      await macrotask();
+    }
+    expect(pair.writes).toHaveLength(2 * LONE_TICKS);
+  });
+});
 
 describe('The frames of one tick', () => {
   let pair: Pair;
@@ -132,7 +267,7 @@ describe('The frames of one tick', () => {
     const other = await Pair.make();
     const [long, longer] = ['x'.repeat(50_000), 'y'.repeat(100_000)];
     for (const text of [long, longer]) {
-      for (const { batch } of [pair, other, pair]) expect(batch.add(TEXT, text)).toBe(true);
+      for (const { batch } of [pair, other, pair]) expect(batch.add(TEXT, text)).toBe('pending');
       pair.batch.add(BINARY, text);
     }
     // Before the tick is over, as nothing fits beside them.
@@ -218,8 +353,8 @@ describe('The frames of one tick', () => {
   });
 
   test('of long data are left to ws', () => {
-    expect(pair.batch.add(BINARY, Buffer.alloc(4096))).toBe(true);
-    expect(pair.batch.add(BINARY, Buffer.alloc(4097))).toBe(false);
+    expect(pair.batch.add(BINARY, Buffer.alloc(4096))).toBe('pending');
+    expect(pair.batch.add(BINARY, Buffer.alloc(4097))).toBeUndefined();
     expect(pair.batch.bytes).toBe(4100);
   });
 

@@ -190,7 +190,7 @@ const setting: fc.Arbitrary<Setting> = fc.record({
   maxTotalBuffered: fc.constantFrom(Infinity, Infinity, 1, 3),
   overflow: fc.constantFrom('close', 'refuse', 'drop-oldest', 'wait'),
   keeps: fc.constantFrom(false, false, true),
-  batching: fc.boolean(),
+  batching: fc.constantFrom(false, true, 'hasty' as const),
   kernelBuffer: fc.constantFrom(3, 30, 200, 1_000, 1_000_000),
   maxPendingBytes: fc.constantFrom(1, 50, 100_000),
   handlers: fc.constantFrom('abort' as const, 'finish' as const),

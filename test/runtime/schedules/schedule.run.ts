@@ -28,7 +28,12 @@ async function ended({ setting, commands }: Schedule): Promise<World> {
     await microtasks();
     world.faults.push(...momentaryViolations(world));
   }
-  if (world.mayFinishWell) world.finishWell();
+  if (world.mayFinishWell) {
+    world.reform();
+    await microtasks();
+    // Handlers that have gone on may have closed.
+    if (world.mayFinishWell) world.finishWell();
+  }
   world.finish();
   await microtasks();
   world.connected.turn();

@@ -91,8 +91,8 @@ export interface Setting {
   /** Whether what is not acknowledged is handed back, whoever asked. */
   readonly keeps: boolean;
   readonly kernelBuffer: number;
-  /** All messages of a tick are written, and reported, in one. */
-  readonly batching: boolean;
+  /** All messages of a tick are written, and reported, in one; `hasty`: but for the first. */
+  readonly batching: boolean | 'hasty';
   readonly maxPendingBytes: number;
   readonly handlers: 'abort' | 'finish';
   readonly order: HandlerOrder;

@@ -354,9 +354,9 @@ export class World {
     }
   }
 
-  /** The peer has become a good one, and all that it was to get and to answer must be so. */
-  finishWell(): void {
-    const { io, peer, port, told } = this.connected;
+  /** From now on the peer is a good one. */
+  reform(): void {
+    const { io, peer, port } = this.connected;
     this.reactions = MOST_REACTIONS;
     Object.assign(peer.habits, {
       answersPings: true,
@@ -366,6 +366,12 @@ export class World {
     for (const gateway of this.#hooks.splice(0)) this.owner.settleHook(gateway);
     port.resume();
     peer.resume();
+    io.run();
+  }
+
+  /** All that the peer, which has become a good one, was to get and to answer must be so. */
+  finishWell(): void {
+    const { io, port, told } = this.connected;
     io.run();
     // While messages wait for handlers that never end, no pong is read.
     if (port.paused) return;
@@ -632,14 +638,16 @@ export class World {
       };
       const addShared = sharedSink.addShared.bind(sharedSink);
       sharedSink.addShared = (frame) => {
-        addShared(frame);
+        const handover = addShared(frame);
         this.handed.push(frame.toString());
+        return handover;
       };
     }
     const send = port.send.bind(port);
     port.send = (data, options, written) => {
-      send(data, options, written);
+      const handover = send(data, options, written);
       this.handed.push(String(data));
+      return handover;
     };
     const close = port.close.bind(port);
     port.close = (frame) => {

@@ -1,5 +1,6 @@
 import type { CloseFrame } from '../../../src/core/close-request.js';
 import type {
+  Handover,
   MessageData,
   MessageOptions,
   SharedMessage,
@@ -26,7 +27,8 @@ class Batch {
 
 /**
  * The server's end of a socket in memory that keeps what is sent until its tick ends, or until
- * something else is written, and reports all messages of a tick in one.
+ * something else is written, and reports all messages of a tick in one. One that is `hasty` writes
+ * the first of a tick at once, where none is pending.
  */
 export class BatchingPort extends FakePort {
   #batch: Batch | undefined;
@@ -34,22 +36,31 @@ export class BatchingPort extends FakePort {
   #heldBytes = 0;
   #held: { readonly data: Buffer; readonly binary: boolean }[] = [];
   #written: Written = () => {};
+  /** Batches that were not reported. */
+  #pending = 0;
+  /** The first message of this tick was taken at once. */
+  #left = false;
 
   constructor(
     out: Pipe,
     into: Pipe,
     private readonly later: Schedule,
     connecting: boolean,
+    private readonly hasty = false,
   ) {
     super(out, into, later, connecting);
     this.batch = this.#tick;
     this.sendShared = (message, written) => this.#sendShared(message, written);
     const tick = (): number => this.#tick;
+    const lone = (): boolean => this.#lone;
     this.sharedSink = {
       get tick() {
         return tick();
       },
-      addShared: (frame) => this.hold(frame, false),
+      get lone() {
+        return lone();
+      },
+      addShared: (frame) => this.#add(frame, false),
     } satisfies SharedSink;
   }
 
@@ -57,16 +68,38 @@ export class BatchingPort extends FakePort {
     return super.bufferedAmount + this.#heldBytes;
   }
 
-  override send(data: MessageData, options: MessageOptions | undefined, written: Written): void {
+  override send(
+    data: MessageData,
+    options: MessageOptions | undefined,
+    written: Written,
+  ): Handover {
     if (data instanceof Blob) this.#stopBatching();
-    if (!this.writable || this.batch === undefined) {
-      super.send(data, options, written);
-      return;
-    }
+    if (!this.writable || this.batch === undefined) return super.send(data, options, written);
     const message = messageOf(data, options ?? {});
     this.#written = written;
-    this.hold(message.data, message.isBinary);
+    const handover = this.#add(message.data, message.isBinary);
     if (frameSize(message) > LARGEST_HELD) this.flush();
+    return handover;
+  }
+
+  get #lone(): boolean {
+    return this.hasty && this.writable && this.#pending === 0 && !this.#left;
+  }
+
+  #add(data: Buffer, binary: boolean): Handover {
+    const { lone } = this.sharedSink!;
+    this.hold(data, binary);
+    if (!lone) return 'pending';
+    const before = this.taken.length;
+    this.flush();
+    if (this.taken.length === before) return 'pending';
+    this.#batch = undefined;
+    this.#pending--;
+    this.#tick++;
+    if (this.batch !== undefined) this.batch = this.#tick;
+    this.#left = true;
+    this.later(() => (this.#left = false), 'written');
+    return 'taken';
   }
 
   /** A message that is written when the tick ends. */
@@ -90,6 +123,7 @@ export class BatchingPort extends FakePort {
   }
 
   endTick(): void {
+    this.#left = false;
     const batch = this.#batch;
     if (!batch) return;
     this.flush();
@@ -116,6 +150,7 @@ export class BatchingPort extends FakePort {
 
   #begin(): Batch {
     const batch = new Batch();
+    this.#pending++;
     this.later(() => {
       if (this.#batch === batch) this.endTick();
     }, 'written');
@@ -123,15 +158,16 @@ export class BatchingPort extends FakePort {
   }
 
   #reportDone({ ended, left, error, frames }: Batch): void {
-    if (ended && left === 0) this.#written(error, frames);
+    if (!ended || left > 0) return;
+    this.#pending--;
+    this.#written(error, frames);
   }
 
-  #sendShared(message: SharedMessage, written: Written): boolean {
-    if (!this.writable || this.batch === undefined) return false;
+  #sendShared(message: SharedMessage, written: Written): Handover | undefined {
+    if (!this.writable || this.batch === undefined) return undefined;
     this.#written = written;
     message.frame ??= message.data;
-    this.hold(message.frame, message.binary);
-    return true;
+    return this.#add(message.frame, message.binary);
   }
 
   #stopBatching(): void {

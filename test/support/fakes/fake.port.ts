@@ -1,6 +1,7 @@
 import { NO_STATUS_RECEIVED } from '../../../src/core/close-code.js';
 import type { CloseFrame } from '../../../src/core/close-request.js';
 import type {
+  Handover,
   MessageData,
   MessageOptions,
   SocketListener,
@@ -116,7 +117,7 @@ export class FakePort implements SocketPort {
     if (this.#state === 'connecting') this.#state = 'open';
   }
 
-  send(data: MessageData, options: MessageOptions | undefined, written: Written): void {
+  send(data: MessageData, options: MessageOptions | undefined, written: Written): Handover {
     if (this.connecting) throw new Error('The socket is not open yet.');
     const message = data instanceof Blob ? undefined : messageOf(data, options ?? {});
     if (!this.writable) {
@@ -126,6 +127,7 @@ export class FakePort implements SocketPort {
     } else {
       this.#sendBlob(data as Blob, options, written);
     }
+    return 'pending';
   }
 
   ping(payload: Buffer): void {

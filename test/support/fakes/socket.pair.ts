@@ -24,11 +24,11 @@ export interface SocketPairOptions {
    */
   readonly connecting?: boolean;
   /**
-   * The server's end reports all messages of a tick in one.
+   * The server's end reports all messages of a tick in one; `hasty`: it writes the first at once.
    *
    * @default false
    */
-  readonly batching?: boolean;
+  readonly batching?: boolean | 'hasty';
 }
 
 export interface SocketPair {
@@ -47,9 +47,9 @@ export function createSocketPair({
 }: SocketPairOptions = {}): SocketPair {
   const toPeer = new Pipe(kernelBuffer, schedule);
   const toServer = new Pipe(kernelBuffer, schedule);
-  const Port = batching ? BatchingPort : FakePort;
+  const ends = [toPeer, toServer, schedule, connecting] as const;
   return {
-    port: new Port(toPeer, toServer, schedule, connecting),
+    port: batching ? new BatchingPort(...ends, batching === 'hasty') : new FakePort(...ends),
     peer: new FakePeer(toPeer, toServer, schedule),
   };
 }
