@@ -35,6 +35,7 @@ export class PhaseTimer {
   #firesAt = 0;
   #progressAt = 0;
   #checkedAt = 0;
+  /** At the last look. The first one of a phase finds no progress later than its start, whatever came before. */
   #mark = 0;
 
   constructor(
@@ -54,7 +55,6 @@ export class PhaseTimer {
     this.#capAt = cap === NEVER ? NEVER : Math.min(this.#capAt, now + cap);
     this.#progressAt = now;
     this.#checkedAt = now;
-    if (isWatched(name)) this.#mark = this.host.progressMark();
     this.arm(now);
   }
 
