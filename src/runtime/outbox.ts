@@ -171,7 +171,7 @@ export class Outbox {
     return this.#acknowledged;
   }
 
-  /** Counted by callbacks alone, so that the last of them ends the flush, and only once. */
+  /** Who watches is told by callbacks alone, so that the last of them ends the flush, and only once. */
   get unwritten(): boolean {
     this.#takeIn();
     return this.#handed > this.#confirmed || this.#queue?.first !== undefined;
@@ -669,8 +669,8 @@ export class Outbox {
   #count(handover: Handover): void {
     this.#handed++;
     if (handover === 'pending') return;
-    // Who watches is told of what has been accepted.
-    if (this.watched) queueMicrotask(this.#onWritten);
+    // Who watches, or waits behind it, is told once it is accepted, as of any other.
+    if (this.watched || this.#queue?.first) queueMicrotask(this.#onWritten);
     else this.#confirmed++;
   }
 

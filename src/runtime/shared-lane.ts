@@ -1,7 +1,7 @@
 import { WRITTEN } from '../core/outcomes.js';
 import { LONGEST_RUN, type BroadcastTally, type TallyRun } from './broadcast-tally.js';
 import type { BufferBudget } from './buffer-budget.js';
-import type { SharedMessage, SharedSink } from './socket.port.js';
+import type { Handover, SharedMessage, SharedSink } from './socket.port.js';
 
 /**
  * The short way of one connection for messages for many. Its outbox opens it behind one that took
@@ -36,10 +36,16 @@ export class SharedLane {
     const { frame, data } = message;
     const sink = this.#sink;
     if (!sink || data.length > this.#room || !frame || !this.#mayFollow(sink)) return false;
+    let handover: Handover;
+    try {
+      handover = sink.addShared(frame);
+    } catch {
+      return false;
+    }
     this.#room -= data.length;
     this.messages++;
     this.bytes += data.length;
-    if (sink.addShared(frame) === 'taken') {
+    if (handover === 'taken') {
       this.taken++;
       tally.add(WRITTEN);
     } else {

@@ -20,7 +20,10 @@ export class SharedMessage {
 /** Of a message handed over: the kernel has `taken` it, or that is told later. */
 export type Handover = 'taken' | 'pending';
 
-/** Takes whole frames of messages for many, of which all of one tick are reported in one. */
+/**
+ * Takes whole frames of messages for many. Those that are `pending` are reported in one where they
+ * came under the same `tick`.
+ */
 export interface SharedSink {
   readonly tick: number;
   /** What is added now would be written at once, and none is pending. */
@@ -73,7 +76,7 @@ export interface SocketPort {
         written: (error?: Error | null, messages?: number) => void,
       ) => Handover | undefined)
     | undefined;
-  /** Where more may go as the last of `sendShared` went, in this tick; absent: each has to ask. */
+  /** Where more may go as the last of `sendShared` went; absent: each has to ask. */
   readonly sharedSink?: SharedSink | undefined;
   /** @param closes - `close` follows at once, and one system call may take both */
   ping(payload: Buffer, closes?: boolean): void;

@@ -134,7 +134,7 @@ export class FrameBatch {
   readonly write: Method;
   readonly endStream: Method;
   readonly #direct: boolean;
-  /** Counts the ticks in which something was sent: frames of one tick are reported as one. */
+  /** Of the frames that are reported in one; another one for each tick, and for a frame that was not held. */
   tick = 0;
   #open = false;
   #frames = 0;
@@ -254,7 +254,8 @@ export class FrameBatch {
   }
 
   /**
-   * Hands what is held to the stream; it is reported all the same at the end of the tick.
+   * Hands what is held to the stream; what was counted is reported at the end of the tick all the
+   * same.
    *
    * @returns whether the kernel has taken all of it; false: that remains to be seen
    */

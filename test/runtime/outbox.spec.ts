@@ -1626,6 +1626,54 @@ describe('A message that the kernel takes at once', () => {
     expect([budget.used, outbox.acknowledged]).toEqual([0, 2]);
   });
 
+  describe('out of those that wait', () => {
+    /** Told of the one that is on its way. */
+    let report: () => void;
+
+    beforeEach(async () => {
+      restart({ overflow: 'wait', maxBuffered: 2400 });
+      takes = false;
+      let buffered = 0;
+      Object.defineProperty(port, 'bufferedAmount', { get: () => buffered });
+      const send = port.send.bind(port);
+      port.send = (data, options, written) => {
+        report = written;
+        const handover = send(data, options, written);
+        buffered = handover === 'taken' ? 0 : HIGH_WATER_MARK;
+        return handover;
+      };
+      outbox.accept('x'.repeat(HIGH_WATER_MARK));
+      // The second does not fit behind the first.
+      accept('1'.repeat(300), '2'.repeat(950), 'last');
+      await Promise.resolve();
+      expect(settled).toEqual([]);
+      takes = true;
+      buffered = 0;
+    });
+
+    test('lets those behind it follow, and holds nothing of the budget', async () => {
+      report();
+      // One microtask for each of them.
+      for (let turns = 0; turns < 10; turns++) await Promise.resolve();
+      expect(settled.map(([text, { status }]) => [text.length, status])).toEqual([
+        [300, 'written'],
+        [950, 'written'],
+        [4, 'written'],
+      ]);
+      expect(handed.map(({ length }) => length)).toEqual([HIGH_WATER_MARK, 300, 950, 4]);
+      expect([budget.used, outbox.unwritten, outbox.queuedBytes]).toEqual([0, false, 0]);
+      expect(outbox.totals).toMatchObject({ accepted: 4, written: 4 });
+    });
+
+    test('makes room for who asked for it', async () => {
+      let room: boolean | undefined;
+      outbox.whenRoom((has) => (room = has));
+      report();
+      for (let turns = 0; turns < 10; turns++) await Promise.resolve();
+      expect(room).toBe(true);
+    });
+  });
+
   test('one for many is counted at once, and those of later ticks may go by the lane', () => {
     const tallies = [1, 2, 3].map(() => new BroadcastTally(1));
     expect(outbox.acceptShared(message, tallies[0]!)).toBe(true);

@@ -7,6 +7,7 @@ import type { OnUnacknowledged } from '../../src/runtime/connection.policy.js';
 import { BroadcastTally } from '../../src/runtime/broadcast-tally.js';
 import { SharedMessage, type MessageData } from '../../src/runtime/socket.port.js';
 import { connect, deferred, microtasks, type Connected, type ConnectOptions } from './harness.js';
+import type { BatchingPort } from '../support/fakes/batching.port.js';
 
 const KiB = 1024;
 
@@ -2580,6 +2581,24 @@ test('one message for many is handed to the port that shares it, until closing h
   void owner.terminate();
   expect(owner.submitShared(message, tally)).toBe(false);
   expect(shared.length + followed).toBe(2);
+});
+
+test('one message for many goes by no lane to one that closes, also from who is told of that', () => {
+  const message = new SharedMessage(Buffer.from('for all'), false);
+  const tally = new BroadcastTally(9);
+  const { owner, port, told } = connect({ batching: 'hasty' });
+  const sent: boolean[] = [];
+  told.during = (line) => {
+    if (line === 'closing') sent.push(owner.submitShared(message, tally));
+  };
+  expect(owner.submitShared(message, tally)).toBe(true);
+  (port as BatchingPort).endTick();
+  expect(owner.submitShared(message, tally)).toBe(true);
+  (port as BatchingPort).endTick();
+  expect(tally.written).toBe(2);
+  void owner.terminate();
+  expect(sent).toEqual([false]);
+  expect(owner.totals).toMatchObject({ accepted: 2, written: 2 });
 });
 
 test('one that is to be ready anew, after nobody was left to wait for, is so once it is sealed', () => {

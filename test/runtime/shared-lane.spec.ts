@@ -110,6 +110,14 @@ describe('behind one that the kernel took at once', () => {
     expect([lane.messages, lane.taken, lane.bytes]).toEqual([0, 0, 0]);
   });
 
+  test('one that a stream of the app throws at takes the long way, which knows what to do', () => {
+    sink.addShared = () => {
+      throw new Error('of the stream');
+    };
+    expect(lane.take(messageOf(1), first)).toBe(false);
+    expect([lane.messages, lane.bytes, first.written]).toEqual([0, 0, 0]);
+  });
+
   test('none goes by it that would not be taken, nor past its room', () => {
     expect(lane.take(messageOf(101), first)).toBe(false);
     sink.lone = false;

@@ -202,9 +202,34 @@ describe('A frame that most likely is the only one of its tick', () => {
     pair = await Pair.make();
     for (let tick = 0; tick < 2 * LONE_TICKS; tick++) {
       expect(pair.batch.add(TEXT, 'a')).toBe('pending');
+      expect(pair.writes).toHaveLength(tick);
       await macrotask();
     }
-    expect(pair.writes).toHaveLength(2 * LONE_TICKS);
+  });
+
+  test('is held as long as others are to be reported, though the kernel has them', async () => {
+    await untilTaken();
+    pair.client.pause();
+    const big = 'x'.repeat(4 * 1024 * 1024);
+    while (pair.batch.add(TEXT, big) === 'taken') await macrotask();
+    await macrotask();
+    // More in a row than count.
+    for (let tick = 0; tick < 2 * LONE_TICKS; tick++) {
+      expect(pair.batch.add(TEXT, 'behind')).toBe('pending');
+      await macrotask();
+    }
+    expect(pair.reports).toEqual([]);
+    // Emitted before the callbacks of what was written are called.
+    const drained = new Promise<[number, unknown]>((resolve) => {
+      pair.server.once('drain', () => {
+        resolve([pair.server.writableLength, pair.batch.add(TEXT, 'drained')]);
+      });
+    });
+    pair.client.resume();
+    expect(await drained).toEqual([0, 'pending']);
+    await macrotask();
+    while (pair.reports.length < 2 * LONE_TICKS + 2) await macrotask();
+    expect(pair.batch.add(TEXT, 'alone again')).toBe('taken');
   });
 });
 

@@ -378,6 +378,8 @@ export class World {
     if (this.#pingsIgnored && (this.#setting.keeps || this.#setting.maxBuffered < Infinity)) return;
     if (this.owner.queuedBytes > 0) this.faults.push('messages wait for nothing');
     if (port.bufferedAmount > 0) this.faults.push('the socket is not flushed');
+    const held = this.connected.runtime.buffers.used > 0 && !this.#pingsIgnored;
+    if (held) this.faults.push('room is held for nothing');
     for (const sent of this.sent) {
       const { text, accepted, acknowledge, waited, outcomes } = sent;
       if (!accepted || !waited || outcomes[0]?.status === 'dropped') continue;
