@@ -10,11 +10,11 @@ import type { Handover, SharedMessage, SharedSink } from './socket.port.js';
  * those messages only this is looked at, and a crowd is gone through once for all of a turn.
  */
 export class SharedLane {
-  /** Messages that came since it was opened or taken in, how many the kernel took, all bytes. */
-  messages = 0;
+  /** Messages that came since it was opened or taken in: those that the kernel took at once. */
   taken = 0;
-  bytes = 0;
-  /** Bytes of those that it has not taken. */
+  takenBytes = 0;
+  /** And the others. */
+  pending = 0;
   pendingBytes = 0;
   #run: TallyRun | undefined;
   #sink: SharedSink | undefined;
@@ -31,11 +31,21 @@ export class SharedLane {
     this.#room = room;
   }
 
+  get messages(): number {
+    return this.taken + this.pending;
+  }
+
+  get bytes(): number {
+    return this.takenBytes + this.pendingBytes;
+  }
+
   /** Sends it; false: it has to take the long way. */
   take(message: SharedMessage, tally: BroadcastTally): boolean {
     const { frame, data } = message;
     const sink = this.#sink;
-    if (!sink || data.length > this.#room || !frame || !this.#mayFollow(sink)) return false;
+    const run = this.#run;
+    if (!sink || data.length > this.#room || !frame) return false;
+    if (run ? sink.tick !== this.#tick || run.length >= LONGEST_RUN : !sink.lone) return false;
     let handover: Handover;
     try {
       handover = sink.addShared(frame);
@@ -43,31 +53,26 @@ export class SharedLane {
       return false;
     }
     this.#room -= data.length;
-    this.messages++;
-    this.bytes += data.length;
     if (handover === 'taken') {
       this.taken++;
+      this.takenBytes += data.length;
       tally.add(WRITTEN);
     } else {
+      this.pending++;
       this.pendingBytes += data.length;
       this.budget.used += data.length;
-      this.#run = tally.behind(this.#run);
-      this.#tick = sink.tick;
+      this.#run = tally.behind(run);
+      if (!run) this.#tick = sink.tick;
     }
     return true;
-  }
-
-  #mayFollow(sink: SharedSink): boolean {
-    const run = this.#run;
-    return run ? sink.tick === this.#tick && run.length < LONGEST_RUN : sink.lone;
   }
 
   /** What came and is on its way, as one run; it is closed. */
   takeIn(): TallyRun | undefined {
     const run = this.#run;
-    this.messages = 0;
     this.taken = 0;
-    this.bytes = 0;
+    this.takenBytes = 0;
+    this.pending = 0;
     this.pendingBytes = 0;
     this.close();
     return run;
