@@ -326,10 +326,13 @@ export class Outbox {
     this.#broadcasts = undefined;
   }
 
-  /** Settles once everything accepted so far was read by the peer's stack, or was given up. */
+  /**
+   * Settles once everything sent so far was read by the peer's stack, or was given up: also what
+   * waits, of which its sender may not know that it is not accepted yet.
+   */
   whenAcknowledged(settle?: Settle): void {
     this.#takeIn();
-    const last = this.#queue?.last;
+    const last = this.#waiting?.last ?? this.#queue?.last;
     if (last) {
       if (settle) (last.barriers ??= []).push(settle);
       return;
@@ -530,19 +533,24 @@ export class Outbox {
 
   /** Those who wait for all before one that was given up wait for what is left of it. */
   #remove(victim: Queued): void {
-    const before = this.#queue!.remove(victim);
-    for (const barrier of victim.barriers ?? []) {
+    this.#passOn(victim, this.#queue!.remove(victim));
+  }
+
+  #passOn({ barriers = [] }: Queued, before: Queued | undefined): void {
+    for (const barrier of barriers) {
       if (before) (before.barriers ??= []).push(barrier);
       else this.#awaitAcknowledgement(barrier);
     }
   }
 
   #wait(message: Queued): void {
-    this.#waiting ??= new WaitingSends(({ settle }, cause) => {
+    this.#waiting ??= new WaitingSends((refused, before, cause) => {
       this.refused++;
+      this.#passOn(refused, before ?? this.#queue?.last);
+      if (cause === 'aborted') this.#ask();
       this.#recharge();
       this.listener.onRefused(cause);
-      settle?.({ status: 'refused', cause });
+      refused.settle?.({ status: 'refused', cause });
     });
     this.#waiting.add(message);
   }

@@ -61,8 +61,8 @@ export interface SocketPort {
   /**
    * Hands over one message. `written` is called once the kernel has taken it, or with an error;
    * in the order of the messages as long as there is none, and for several at once where it says
-   * how many; never before this returns, and not for a message that was `taken`, behind which none
-   * is pending. Throws where `data` is nothing that can be sent, and has then sent nothing.
+   * how many; never before this returns, and not for a message that was `taken`, as none is while an
+   * earlier one is pending. Throws where `data` is nothing that can be sent, and has then sent nothing.
    */
   send(
     data: MessageData,

@@ -1729,3 +1729,56 @@ describe('A message that the kernel takes at once', () => {
     expect(pings).toBe(2);
   });
 });
+
+function readAll(): void {
+  peer.resume();
+  io.run();
+}
+
+describe('Who asks whether all was read, while a sender waits for room', () => {
+  let aborter: AbortController;
+  /** The answer, and how many messages were read by then. */
+  let answer: [string, number] | undefined;
+
+  beforeEach(() => {
+    aborter = new AbortController();
+    answer = undefined;
+    start(32 * KiB, HIGH_WATER_MARK, { overflow: 'wait', maxBuffered: 200 * KiB });
+    congest();
+    accept('in the queue');
+    const { signal } = aborter;
+    expect(outbox.accept('y'.repeat(150 * KiB), { signal }, settle('waits'))).toBe('waiting');
+    outbox.whenAcknowledged(({ status }) => (answer = [status, outbox.acknowledged]));
+  });
+
+  test('is told once that was read, too', () => {
+    readAll();
+    expect(named('waits')).toEqual([{ status: 'written' }]);
+    expect(answer).toEqual(['acknowledged', 3]);
+  });
+
+  test('is not kept waiting by one that was given up, but by those before it', () => {
+    aborter.abort();
+    expect(named('waits')).toEqual([{ status: 'refused', cause: 'aborted' }]);
+    readAll();
+    expect(answer).toEqual(['acknowledged', 2]);
+  });
+
+  test('is told so where nothing is left before one that was given up', () => {
+    start(32 * KiB, HIGH_WATER_MARK, { overflow: 'wait', maxBuffered: KiB });
+    congest();
+    const { signal } = aborter;
+    outbox.accept('y'.repeat(KiB), { signal });
+    outbox.whenAcknowledged(({ status }) => (answer = [status, outbox.acknowledged]));
+    aborter.abort();
+    readAll();
+    expect(answer).toEqual(['acknowledged', 1]);
+  });
+
+  test('is told of the end where the connection ends first', () => {
+    outbox.refuseWaiting('closing');
+    expect(answer).toBeUndefined();
+    outbox.settle('network');
+    expect(answer).toEqual(['lost', 0]);
+  });
+});

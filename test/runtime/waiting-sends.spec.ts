@@ -2,11 +2,17 @@ import { beforeEach, expect, test } from '@jest/globals';
 import { WaitingSends } from '../../src/runtime/waiting-sends.js';
 
 let refused: string[];
+/** Of each of them, what waited before it. */
+let before: unknown[];
 let waiting: WaitingSends;
 
 beforeEach(() => {
   refused = [];
-  waiting = new WaitingSends(({ data }, cause) => refused.push(`${String(data)} ${cause}`));
+  before = [];
+  waiting = new WaitingSends(({ data }, one, cause) => {
+    refused.push(`${String(data)} ${cause}`);
+    before.push(one?.data);
+  });
 });
 
 function add(data: string, signal?: AbortSignal): void {
@@ -54,4 +60,24 @@ test('no longer listens to the signal of one that has gone', () => {
   waiting.refuseAll('closing');
   aborter.abort();
   expect(refused).toEqual(['b closing']);
+});
+
+test('knows the last, and the one before the last or before one that somebody waits for', () => {
+  expect(waiting.last).toBeUndefined();
+  const aborters = ['a', 'b', 'c', 'd'].map((data) => {
+    const aborter = new AbortController();
+    add(data, aborter.signal);
+    return aborter;
+  });
+  expect(waiting.last?.data).toBe('d');
+  aborters[3]!.abort();
+  expect(waiting.last?.data).toBe('c');
+  waiting.last!.barriers = [];
+  add('e');
+  aborters[2]!.abort();
+  aborters[0]!.abort();
+  expect([refused.length, before]).toEqual([3, ['c', 'b', undefined]]);
+  waiting.shift();
+  waiting.shift();
+  expect([waiting.first, waiting.last]).toEqual([undefined, undefined]);
 });
