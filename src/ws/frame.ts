@@ -2,8 +2,9 @@
 export const TEXT = 0x81;
 export const BINARY = 0x82;
 
-/** The first byte of a ping (RFC 6455 §5.5.2). */
+/** The first bytes of a ping and of a pong (RFC 6455 §5.5.2 and §5.5.3). */
 const PING = 0x89;
+export const PONG = 0x8a;
 
 /** What a compressed message has beside it (RFC 7692 §6). */
 export const COMPRESSED = 0x40;

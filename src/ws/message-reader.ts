@@ -1,6 +1,6 @@
 /* oxlint-disable no-underscore-dangle -- the names are those of ws. */
 import { isUtf8 } from 'node:buffer';
-import { BINARY, EIGHT_BYTES_FOLLOW, MASKED, TEXT, TWO_BYTES_FOLLOW } from './frame.js';
+import { BINARY, EIGHT_BYTES_FOLLOW, MASKED, PONG, TEXT, TWO_BYTES_FOLLOW } from './frame.js';
 import type { ReceiverLimits } from './ws.internals.js';
 
 // Of a masked frame: what comes before a payload of at most 125 bytes, and before one of at most 64 KiB.
@@ -24,12 +24,13 @@ const scratch = Buffer.from(words.buffer);
 
 /**
  * Whole messages out of the bytes of one read: each of one frame, masked and not compressed, as
- * most are (RFC 6455 §5.2). It stops before anything else, which is ws's to read.
+ * most are (RFC 6455 §5.2), and pongs. It stops before anything else, which is ws's to read.
  */
 export class MessageReader {
   /** What was read last: alone, or with what came in the same read, as the app may keep it. */
   data!: Buffer;
-  isBinary = false;
+  /** The first byte of its frame. */
+  first = 0;
   /** Bytes that the message lacks of which the header is there; 0: it is none that is read here. */
   missing = 0;
   /** What is left is less than a header, of a message that may be read here. */
@@ -54,14 +55,16 @@ export class MessageReader {
     const left = this.end - offset;
     if (left === 0) return false;
     const first = bytes[offset]!;
-    if (first !== TEXT && !(first === BINARY && limits._binaryType === 'nodebuffer')) return false;
+    const binary = first === BINARY && limits._binaryType === 'nodebuffer';
+    if (first !== TEXT && first !== PONG && !binary) return false;
     if (left === 1) return this.#begin();
     const second = bytes[offset + 1]!;
     if (second < MASKED) return false;
     let length = second - MASKED;
     let header = SHORT_HEADER;
     if (length >= TWO_BYTES_FOLLOW) {
-      if (length === EIGHT_BYTES_FOLLOW) return false;
+      // The payload of a control frame is short (RFC 6455 §5.5).
+      if (length === EIGHT_BYTES_FOLLOW || first === PONG) return false;
       if (left < LONG_HEADER) return this.#begin();
       length = (bytes[offset + 2]! << 8) | bytes[offset + 3]!;
       header = LONG_HEADER;
@@ -84,7 +87,7 @@ export class MessageReader {
       return false;
     }
     this.data = short ? copyOf(bytes, from, from + length) : memory.subarray(from, from + length);
-    this.isBinary = first === BINARY;
+    this.first = first;
     this.offset = offset + size;
     return true;
   }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { copyOf, MessageReader } from './message-reader.js';
+import { BINARY, PONG } from './frame.js';
 import { clientOf } from './ownership.js';
 import {
   awaitsMessage,
@@ -125,7 +126,11 @@ function readMessages(
 ): void {
   let threw = true;
   try {
-    while (reader.next(receiver)) client.emit('message', reader.data, reader.isBinary);
+    while (reader.next(receiver)) {
+      const { first, data } = reader;
+      if (first === PONG) client.emit('pong', data);
+      else client.emit('message', data, first === BINARY);
+    }
     threw = false;
   } finally {
     if (threw || reader.begun) stream[KEPT] = reader.takeRest();

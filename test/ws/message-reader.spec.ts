@@ -1,6 +1,7 @@
 /* oxlint-disable no-underscore-dangle -- the names are those of ws. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { BINARY, PONG, TEXT } from '../../src/ws/frame.js';
 import { MessageReader } from '../../src/ws/message-reader.js';
 import { frame, Opcode } from '../support/clients/frames.js';
 
@@ -8,7 +9,7 @@ const MASK = Buffer.from([0x12, 0x9a, 0xfc, 0x07]);
 const LIMITS = { _binaryType: 'nodebuffer', _maxPayload: 0, _skipUTF8Validation: false };
 
 interface Read {
-  readonly messages: readonly (readonly [data: string, isBinary: boolean])[];
+  readonly messages: readonly (readonly [data: string, first: number])[];
   /** Bytes that were left. */
   readonly left: number;
   readonly begun: boolean;
@@ -20,9 +21,9 @@ function read(bytes: Buffer, limits: object = {}): Read {
   const others = Buffer.alloc(20, frame(Opcode.text, 'other', { mask: MASK }));
   const memory = Buffer.concat([others, bytes, others]);
   const reader = new MessageReader(memory, 20, memory.length - 20);
-  const messages: [string, boolean][] = [];
+  const messages: [string, number][] = [];
   while (reader.next({ ...LIMITS, ...limits })) {
-    messages.push([reader.data.toString('latin1'), reader.isBinary]);
+    messages.push([reader.data.toString('latin1'), reader.first]);
   }
   const { begun, missing, offset } = reader;
   const rest = memory.subarray(offset, -20);
@@ -70,7 +71,7 @@ describe('MessageReader', () => {
     for (const bad of [Buffer.from([0xc3]), Buffer.alloc(200, 'x').fill(0xff, 199)]) {
       const whole = Buffer.concat([...frames, text(bad), text('behind')]);
       expect(read(whole)).toEqual({
-        messages: good.map((payload) => [Buffer.from(payload).toString('latin1'), false]),
+        messages: good.map((payload) => [Buffer.from(payload).toString('latin1'), TEXT]),
         left: text(bad).length + text('behind').length,
         begun: false,
         missing: 0,
@@ -83,6 +84,9 @@ describe('MessageReader', () => {
     ['a continuation', frame(Opcode.continuation, 'x', { mask: MASK })],
     ['a fragment', text('x', { fin: false })],
     ['a ping', frame(Opcode.ping, 'x', { mask: MASK })],
+    ['a pong with a reserved bit', frame(Opcode.pong, 'x', { mask: MASK, reserved: 1 })],
+    ['a pong that is a fragment', frame(Opcode.pong, 'x', { mask: MASK, fin: false })],
+    ['a pong that is too long', frame(Opcode.pong, 'x'.repeat(126), { mask: MASK })],
     ['a close frame', frame(Opcode.close, '', { mask: MASK })],
     ['a compressed message', text('x', { reserved: 4 })],
     ['a reserved bit', text('x', { reserved: 1 })],
@@ -92,13 +96,25 @@ describe('MessageReader', () => {
   ])('stops before %s', (_name, bytes) => {
     const found = read(Buffer.concat([text('before'), bytes, text('behind')]));
     const left = bytes.length + text('behind').length;
-    expect(found).toEqual({ messages: [['before', false]], left, begun: false, missing: 0 });
+    expect(found).toEqual({ messages: [['before', TEXT]], left, begun: false, missing: 0 });
+  });
+
+  test('reads pongs among messages, whatever their bytes', () => {
+    const contents = ['', '\xff\xc3', 'x'.repeat(125)];
+    const pongs = contents.map((payload) =>
+      frame(Opcode.pong, Buffer.from(payload, 'latin1'), { mask: MASK }),
+    );
+    expect(read(Buffer.concat([text('before'), ...pongs, text('behind')])).messages).toEqual([
+      ['before', TEXT],
+      ...contents.map((payload) => [payload, PONG]),
+      ['behind', TEXT],
+    ]);
   });
 
   test('stops before what is longer than the limit', () => {
     const messages = Buffer.concat([text('12345'), text('123456')]);
     expect(read(messages, { _maxPayload: 5 })).toMatchObject({
-      messages: [['12345', false]],
+      messages: [['12345', TEXT]],
       left: text('123456').length,
       missing: 0,
     });
@@ -108,7 +124,7 @@ describe('MessageReader', () => {
 
   test('reads binary messages only where they are to be Buffers', () => {
     const binary = frame(Opcode.binary, 'x', { mask: MASK });
-    expect(read(binary).messages).toEqual([['x', true]]);
+    expect(read(binary).messages).toEqual([['x', BINARY]]);
     expect(read(binary, { _binaryType: 'arraybuffer' })).toMatchObject({ messages: [], left: 7 });
     expect(read(binary.subarray(0, 1), { _binaryType: 'arraybuffer' }).begun).toBe(false);
   });
@@ -116,10 +132,11 @@ describe('MessageReader', () => {
   test.each([
     ['short', text('12345'), 6],
     ['long', text('x'.repeat(300)), 8],
+    ['control', frame(Opcode.pong, '12345', { mask: MASK }), 6],
   ])('says what a %s message lacks, wherever it is cut', (_name, bytes, header) => {
     for (let cut = 1; cut < bytes.length; cut++) {
       expect(read(Buffer.concat([text('before'), bytes.subarray(0, cut)]))).toEqual({
-        messages: [['before', false]],
+        messages: [['before', TEXT]],
         left: cut,
         begun: cut < header,
         missing: cut < header ? 0 : bytes.length - cut,

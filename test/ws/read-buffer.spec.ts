@@ -104,6 +104,8 @@ const bad = fc.constantFrom(
   [frame(Opcode.text, 'compressed', { reserved: 4 })],
   [frame(Opcode.continuation, 'of nothing')],
   [frame(5, 'unknown')],
+  [frame(Opcode.pong, 'x'.repeat(126))],
+  [frame(Opcode.pong, 'a fragment', { fin: false })],
   [frame(Opcode.text, 'x'.repeat(LIMIT + 1))],
   [frame(Opcode.text, 'begun', { fin: false }), text('another'), text('a third')],
   [closeFrame(1000, 'bye')],
@@ -200,22 +202,31 @@ describe.each([NEWEST, LOWEST])('What is read over $name', (copy) => {
     await fc.assert(property, { numRuns: 150 });
   });
 
-  test('goes by no receiver where it is a short message, whole or cut', async () => {
+  test('goes by no receiver where it is a short message, whole or cut, or a pong', async () => {
     const host = await Host.owned(copy);
     const joined = await host.join();
     const writes = writesTo(joined.socket);
-    joined.peer.send(frame(Opcode.text, 'one'), frame(Opcode.text, 'two'));
+    const pong = frame(Opcode.pong, 'between');
+    joined.peer.send(frame(Opcode.text, 'one'), pong, frame(Opcode.text, 'two'));
     const [third, fourth] = [frame(Opcode.text, 'three'), frame(Opcode.binary, 'four')];
     // The header is kept, and there is nothing else.
     await sendApart(joined, [third.subarray(0, 5), Buffer.concat([third.subarray(5), fourth])]);
-    await joined.events.reached(4, 'messages');
+    await joined.events.reached(5, 'messages');
     expect(writes).toEqual([]);
     // Of the fifth, ws gets no more than that one.
     const [fifth, sixth] = [frame(Opcode.text, 'five'), frame(Opcode.text, 'six')];
     await sendApart(joined, [fifth.subarray(0, 8), Buffer.concat([fifth.subarray(8), sixth])]);
-    await joined.events.reached(6, 'messages');
+    await joined.events.reached(7, 'messages');
     expect(Buffer.concat(writes)).toEqual(fifth);
-    const texts = ['text one', 'text two', 'text three', 'binary four', 'text five', 'text six'];
+    const texts = [
+      'text one',
+      'pong between',
+      'text two',
+      'text three',
+      'binary four',
+      'text five',
+      'text six',
+    ];
     expect(joined.events.all).toEqual(texts);
   });
 
