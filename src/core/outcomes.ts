@@ -112,14 +112,16 @@ function handshakeOf(context: ConnectionContext, closeWritten: boolean): Handsha
 export function closeVerdict(context: ConnectionContext, closeWritten = true): CloseVerdict {
   const { requests } = context;
   const decided = context.sent ? context.decided : decidingRequest(requests);
+  const { code, reason } = closeFrameOf(context);
   return {
     initiator: context.initiator!,
     handshake: handshakeOf(context, closeWritten),
-    ...closeFrameOf(context),
-    requests: requests.map(({ code, reason, at }, index) => ({
-      code: code ?? NO_STATUS_RECEIVED,
-      reason,
-      at,
+    code,
+    reason,
+    requests: requests.map((request, index) => ({
+      code: request.code ?? NO_STATUS_RECEIVED,
+      reason: request.reason,
+      at: request.at,
       superseded: index !== decided,
     })),
   };

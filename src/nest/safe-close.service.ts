@@ -20,7 +20,7 @@ import type { LifecycleEvent } from './lifecycle.events.js';
 import type { SafeCloseEngine } from './safe-close.engine.js';
 import { SAFE_CLOSE_ENGINE } from './safe-close.tokens.js';
 import type { DrainOptions } from './shutdown.js';
-import { namedBy, summaryOf, type CloseSummary, type Target } from './target.js';
+import { closeAll, namedBy, type CloseSummary, type Target } from './target.js';
 
 /** A connection, named by its ws socket or by its id. */
 export type Client = WebSocket | string;
@@ -149,16 +149,13 @@ export class SafeCloseService {
    *
    * @param target - `{}` names all; a condition that is `undefined`, or no condition, names nobody
    */
-  async closeWhere(
+  closeWhere(
     target: Target,
     code?: number,
     reason?: string,
     options?: CloseOptions,
   ): Promise<CloseSummary> {
-    const outcomes = await Promise.all(
-      this.#named(target).map((connection) => connection.close(code, reason, options)),
-    );
-    return summaryOf(outcomes);
+    return closeAll(this.#named(target), code, reason, options);
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws';
 import type { CloseOutcome, Handshake } from '../core/outcomes.js';
-import type { Connection } from '../runtime/connection.js';
+import type { CloseOptions, Connection } from '../runtime/connection.js';
 import type { RegisteredConnection, Runtime } from '../runtime/runtime.js';
 
 /**
@@ -96,8 +96,22 @@ function isMet(
   }
 }
 
-export function summaryOf(outcomes: readonly CloseOutcome[]): CloseSummary {
-  const summary = { targets: outcomes.length, clean: 0, crossed: 0, terminated: 0, lost: 0 };
-  for (const { handshake } of outcomes) summary[handshake]++;
-  return summary;
+/** Settles once all have ended; without a promise for each, as they may be thousands. */
+export function closeAll(
+  connections: readonly RegisteredConnection[],
+  code?: number,
+  reason?: string,
+  options?: CloseOptions,
+): Promise<CloseSummary> {
+  const targets = connections.length;
+  const summary = { targets, clean: 0, crossed: 0, terminated: 0, lost: 0 };
+  if (targets === 0) return Promise.resolve(summary);
+  return new Promise((resolve) => {
+    let left = targets;
+    const settle = ({ handshake }: CloseOutcome): void => {
+      summary[handshake]++;
+      if (--left === 0) resolve(summary);
+    };
+    for (const connection of connections) connection.submitClose(code, reason, options, settle);
+  });
 }

@@ -171,10 +171,16 @@ export class Drain implements LifecycleObserver {
     this.#ended++;
     this.#totals[handshake]++;
     this.#repliesFlushed += outcome.written - before;
-    this.#slowest = [...this.#slowest, { connectionId, durationMs, handshake }]
+    this.#rank({ connectionId, durationMs, handshake });
+    this.#reviewSoon();
+  }
+
+  #rank(close: SlowClose): void {
+    const last = this.#slowest[SLOWEST - 1];
+    if (last && close.durationMs <= last.durationMs) return;
+    this.#slowest = [...this.#slowest, close]
       .toSorted((a, b) => b.durationMs - a.durationMs)
       .slice(0, SLOWEST);
-    this.#reviewSoon();
   }
 
   progress(): DrainProgress {
@@ -321,7 +327,7 @@ export class Drain implements LifecycleObserver {
   #sayGoodbye(connection: RegisteredConnection): void {
     const { clock, hooks, host } = this.#parts;
     const { code, reason } = this.#settings!;
-    const close = (): void => void connection.close(code, reason, { handlers: 'finish' });
+    const close = (): void => connection.submitClose(code, reason, { handlers: 'finish' });
     const goodbye = host.goodbye(connection);
     if (!goodbye) {
       close();

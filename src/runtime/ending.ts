@@ -19,7 +19,7 @@ export class Ending {
   hooks: DisconnectHooks | undefined;
   #outcome: CloseOutcome | undefined;
   #closed: Promise<CloseOutcome> | undefined;
-  #resolve: ((outcome: CloseOutcome) => void) | undefined;
+  #waiting: ((outcome: CloseOutcome) => void)[] | undefined;
   #reported = false;
 
   get outcome(): CloseOutcome | undefined {
@@ -29,18 +29,25 @@ export class Ending {
   /** Settles with the outcome. */
   get closed(): Promise<CloseOutcome> {
     if (this.#outcome) return Promise.resolve(this.#outcome);
-    return (this.#closed ??= new Promise((resolve) => {
-      this.#resolve = resolve;
-    }));
+    return (this.#closed ??= new Promise((resolve) => this.whenClosed(resolve)));
+  }
+
+  /** As `closed`, without a promise: calls back once. */
+  whenClosed(callback: (outcome: CloseOutcome) => void): void {
+    if (this.#outcome) callback(this.#outcome);
+    else if (this.#waiting) this.#waiting.push(callback);
+    else this.#waiting = [callback];
   }
 
   settle(outcome: CloseOutcome): void {
     this.#outcome = outcome;
   }
 
-  /** Resolves `closed`, for those who have asked before there was an outcome. */
+  /** For those who have asked before there was an outcome. */
   announce(): void {
-    this.#resolve?.(this.#outcome!);
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    for (const callback of waiting ?? []) callback(this.#outcome!);
   }
 
   /** The outcome, once. */

@@ -1,7 +1,12 @@
 import { CONNECTING, OPEN, type ConnectionContext } from '../core/connection.context.js';
 import type { Effect } from '../core/connection.effects.js';
 import type { ConnectionEvent } from '../core/connection.events.js';
-import { PHASE_FACTS, type ConnectionState, type TimerName } from '../core/connection.phases.js';
+import {
+  PHASE_FACTS,
+  type ConnectionState,
+  type Phase,
+  type TimerName,
+} from '../core/connection.phases.js';
 import { transition } from '../core/connection.transition.js';
 import type { Clock } from './clock.js';
 import type { CloseOptions } from './connection.js';
@@ -160,27 +165,29 @@ export abstract class Lifecycle implements PhaseTimerHost {
   }
 
   #step(event: ConnectionEvent): void {
-    const before = this.context;
-    const wasLive = this.live;
-    const wasAccepting = this.accepting;
+    const { phase } = this.context;
     let effects: readonly Effect[];
     try {
-      ({ context: this.context, effects } = transition(before, event));
+      ({ context: this.context, effects } = transition(this.context, event));
     } catch (error) {
       this.onIllegalEvent(error);
       return;
     }
-    if (wasLive && !this.live) this.onClosing();
-    if (before.phase !== this.context.phase) this.#startTimer();
-    if (wasAccepting && !this.accepting) this.onRefusing();
+    if (phase !== this.context.phase) this.#leave(phase);
     for (const effect of effects) {
       if (effect === 'restart-timer') this.progressed();
       else this.perform(effect);
     }
   }
 
-  #startTimer(): void {
-    const { timer, capped } = PHASE_FACTS[this.context.phase];
+  #leave(phase: Phase): void {
+    const facts = PHASE_FACTS[this.context.phase];
+    if ((phase === 'open' || phase === 'connecting') && !this.live) this.onClosing();
+    this.#startTimer(facts);
+    if (PHASE_FACTS[phase].accepts && !facts.accepts) this.onRefusing();
+  }
+
+  #startTimer({ timer, capped } = PHASE_FACTS[this.context.phase]): void {
     if (timer || capped) {
       const cap = capped ? Math.min(this.policy.close.maxTimeout, this.timeLeft) : undefined;
       (this.#timer ??= new PhaseTimer(this.clock, this)).start(timer, cap);

@@ -37,7 +37,7 @@ import { LONE_BEAT, LONE_CLOSE } from './read-marks.js';
 import { Readiness, type ReadinessKey } from './readiness.js';
 import { receivedBytes } from './received-bytes.js';
 import { invalidRooms, invalidRoomsText, Membership } from './rooms.js';
-import type { Runtime } from './runtime.js';
+import type { Runtime, SettleClose } from './runtime.js';
 import type { SendRequest, Settle } from './send-request.js';
 import { Sender, type SenderHost } from './sender.js';
 import type { SharedLane } from './shared-lane.js';
@@ -70,6 +70,9 @@ const LOADED_AT = Date.now();
 const NO_BEAT = -1;
 const LONE_BEAT_MARK = -2;
 const LONE_CLOSE_MARK = -3;
+
+/** Node makes more of a microtask that is no promise's. */
+const SETTLED = Promise.resolve();
 
 const NO_REQUEST: ConnectionRequest = Object.freeze({ url: '', ip: '', headers: {} });
 
@@ -398,8 +401,14 @@ export class Owner
   // Closing.
 
   close(code?: number, reason?: string, options?: CloseOptions): Promise<CloseOutcome> {
-    this.requestClose(code === undefined ? NORMAL_CLOSURE : code, reason, options);
+    this.submitClose(code, reason, options);
     return this.closed;
+  }
+
+  /** Closes without a promise; `settle`, if given, is called exactly once. */
+  submitClose(code?: number, reason?: string, options?: CloseOptions, settle?: SettleClose): void {
+    this.requestClose(code === undefined ? NORMAL_CLOSURE : code, reason, options);
+    if (settle) this.#end.whenClosed(settle);
   }
 
   terminate(): Promise<CloseOutcome> {
@@ -411,7 +420,7 @@ export class Owner
     this.handle({ type: 'terminateRequested' });
   }
 
-  /** As `close`, without a promise; takes anything, and no code means a frame without one. */
+  /** What `close` asks for; takes anything, and no code means a frame without one. */
   requestClose(code?: unknown, reason?: unknown, options?: CloseOptions): void {
     if (this.#ending?.outcome) return;
     const { handlers, precedence } = options ?? {};
@@ -813,10 +822,7 @@ export class Owner
         this.#calls?.abort();
         break;
       case 'await-macrotask':
-        this.clock.afterMacrotask(() => {
-          const running = this.inFlight > 0;
-          this.handle({ type: 'macrotaskEnded', running, unwritten: this.#unwritten });
-        });
+        this.#awaitMacrotask();
         break;
       case 'acknowledge':
         this.#outbox?.acknowledgeAll();
@@ -839,6 +845,13 @@ export class Owner
       default:
         this.tell(effect.slice('tell:'.length) as RaceKind);
     }
+  }
+
+  #awaitMacrotask(): void {
+    this.clock.afterMacrotask(() => {
+      const running = this.inFlight > 0;
+      this.handle({ type: 'macrotaskEnded', running, unwritten: this.#unwritten });
+    });
   }
 
   #discardWaiting(): void {
@@ -926,7 +939,7 @@ export class Owner
     if (unacknowledged?.length) this.#handBack(unacknowledged);
     this.#end.announce();
     // The app's own listeners of the end come first.
-    queueMicrotask(() => this.reportEnd());
+    void SETTLED.then(() => this.reportEnd());
   }
 
   /** The app is given back what it may want to send again, by another connection. */

@@ -1,7 +1,8 @@
+import type { CloseOutcome } from '../core/outcomes.js';
 import type { BroadcastTarget } from './broadcast.js';
 import { BufferBudget } from './buffer-budget.js';
 import { systemClock, type Clock } from './clock.js';
-import type { Connection } from './connection.js';
+import type { CloseOptions, Connection } from './connection.js';
 import { DEFAULT_MAX_TOTAL_BUFFERED } from './connection.policy.js';
 import { ConnectionRegistry } from './connection.registry.js';
 import { Heartbeat } from './heartbeat.js';
@@ -12,11 +13,15 @@ import type { SendTotals } from './send-totals.js';
 import { Rooms } from './rooms.js';
 import { Sessions } from './sessions.js';
 
+export type SettleClose = (outcome: CloseOutcome) => void;
+
 /** A connection as it is registered. */
 export interface RegisteredConnection extends Connection, BroadcastTarget {
   readonly totals: SendTotals;
   /** Closing has not begun. */
   readonly live: boolean;
+  /** As `close`, without a promise; `settle`, if given, is called exactly once. */
+  submitClose(code?: number, reason?: string, options?: CloseOptions, settle?: SettleClose): void;
   /** From now on no message of the peer starts a handler. */
   stopDispatch(): void;
   /** No close of it may last beyond `at`, by the monotonic clock. */

@@ -5,12 +5,17 @@ import type { Initiator } from '../core/connection.context.js';
 import type { ConnectionState } from '../core/connection.phases.js';
 import type { CloseOutcome, RefusalCause, SendOutcome } from '../core/outcomes.js';
 import type { RaceKind } from '../core/races.js';
-import type { Connection, ConnectionRequest, SendOptions } from '../runtime/connection.js';
+import type {
+  CloseOptions,
+  Connection,
+  ConnectionRequest,
+  SendOptions,
+} from '../runtime/connection.js';
 import { ConnectionClosingError } from '../runtime/handler-calls.js';
 import type { RaceDetail } from '../runtime/lifecycle.observer.js';
 import type { SendTotals } from '../runtime/send-totals.js';
 import { invalidRooms, invalidRoomsText, Membership } from '../runtime/rooms.js';
-import type { RegisteredConnection, Runtime } from '../runtime/runtime.js';
+import type { RegisteredConnection, Runtime, SettleClose } from '../runtime/runtime.js';
 import type { SendRequest, Settle } from '../runtime/send-request.js';
 import type { MessageData } from '../runtime/socket.port.js';
 import type { BaseMembers } from './base-members.js';
@@ -165,13 +170,18 @@ export class ObservedConnection implements Connection {
   }
 
   close(code?: number, reason?: string): Promise<CloseOutcome> {
+    this.submitClose(code, reason);
+    return this.closed;
+  }
+
+  submitClose(code?: number, reason?: string, _options?: CloseOptions, settle?: SettleClose): void {
     const { request } = normalizeClose(code ?? NORMAL_CLOSURE, reason, {
       at: this.runtime.clock.now(),
       handlers: 'abort',
     });
     if (request.code === undefined) this.socket.close();
     else this.socket.close(request.code, request.reason);
-    return this.closed;
+    if (settle) void this.closed.then(settle);
   }
 
   terminate(): Promise<CloseOutcome> {

@@ -139,6 +139,14 @@ test('the outcome of a peer that leaves carries its code', async () => {
   expect(service.connections.size).toBe(0);
 });
 
+test('the service closes those that a target names, and sums up', async () => {
+  const { client, service } = await connect();
+  hook.open();
+  const closed = once(client, 'close');
+  expect(await service.closeWhere({}, 4000, 'bye')).toMatchObject({ targets: 1, clean: 1 });
+  expect((await closed)[0]).toBe(4000);
+});
+
 test('the service sends, and tells what ws tells', async () => {
   const { client, service } = await connect();
   hook.open();

@@ -203,6 +203,28 @@ describe('the deadline', () => {
     expect(server.clock.pendingTimers).toBe(0);
   });
 
+  test('names the five that took longest, the slowest first, and of equals those that ended first', async () => {
+    const server = new DrainedServer();
+    const clients = Array.from({ length: 8 }, () => server.connect());
+    for (const { peer } of clients) peer.pause();
+    const report = server.begin();
+    await server.turn();
+    // The third and the fourth end together.
+    for (const [index, wait] of [10, 20, 30, 0, 40, 50, 0, 60].entries()) {
+      await server.advance(wait);
+      clients[index]!.peer.resume();
+      await server.turn();
+    }
+    const { slowest } = await report;
+    expect(slowest.map(({ connectionId, durationMs }) => [connectionId, durationMs])).toEqual([
+      ['8', 210],
+      ['6', 150],
+      ['7', 150],
+      ['5', 100],
+      ['3', 60],
+    ]);
+  });
+
   test('is not put off by a hook that never ends', async () => {
     const server = new DrainedServer();
     const { owner } = server.connect();

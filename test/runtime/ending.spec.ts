@@ -38,6 +38,22 @@ describe('the end of a connection', () => {
     expect(await ending.closed).toBe(OUTCOME);
   });
 
+  test('calls back all who ask, in their order, once each, and at once after it', () => {
+    const ending = new Ending();
+    const told: [name: string, outcome: CloseOutcome][] = [];
+    for (const name of ['first', 'second', 'third']) {
+      ending.whenClosed((outcome) => told.push([name, outcome]));
+    }
+    ending.settle(OUTCOME);
+    expect(told).toEqual([]);
+    ending.announce();
+    ending.announce();
+    expect(told.map(([name]) => name)).toEqual(['first', 'second', 'third']);
+    ending.whenClosed((outcome) => told.push(['late', outcome]));
+    expect(told).toHaveLength(4);
+    expect(told.every(([, outcome]) => outcome === OUTCOME)).toBe(true);
+  });
+
   test('is reported once, and not before it', () => {
     const ending = new Ending();
     expect(ending.takeReport()).toBeUndefined();

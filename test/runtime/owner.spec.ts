@@ -531,6 +531,26 @@ describe('closing', () => {
     expect(told.log.indexOf('superseded-code')).toBeLessThan(told.log.indexOf('closed'));
   });
 
+  test('who needs no promise is called back once, with the outcome that everybody gets', async () => {
+    const connected = connect();
+    const { owner } = connected;
+    const told: CloseOutcome[] = [];
+    owner.submitClose(undefined, undefined, undefined, (outcome) => told.push(outcome));
+    owner.submitClose(4000, 'second');
+    const closed = owner.close();
+    expect(told).toEqual([]);
+    connected.untilEnd();
+    expect(told).toEqual([await closed]);
+    expect(told[0]!.requests.map(({ code, reason }) => [code, reason])).toEqual([
+      [1000, ''],
+      [4000, 'second'],
+      [1000, ''],
+    ]);
+    owner.submitClose(4001, 'late', {}, (outcome) => told.push(outcome));
+    expect(told[1]).toBe(told[0]);
+    expect(told).toHaveLength(2);
+  });
+
   test('a request that is superseded by another with the same code is not told as such', () => {
     const connected = connect();
     void connected.owner.close(4000, 'first');
