@@ -102,20 +102,20 @@ export function transitionOf(
       events.set(row.on, [...(events.get(row.on) ?? []), row]);
     }
   }
+  // By index here, as the first closes of a process are over before this is compiled.
   return (context, event) => {
+    const candidates = rows.get(context.phase)?.get(event.type) ?? NOTHING;
     let row: Row | undefined;
-    for (const candidate of rows.get(context.phase)?.get(event.type) ?? NOTHING) {
-      const { when } = candidate;
-      if (when !== undefined && !guards[when](context, event)) continue;
-      row = candidate;
-      break;
+    for (let i = 0; i < candidates.length && !row; i++) {
+      const { when } = candidates[i]!;
+      if (when === undefined || guards[when](context, event)) row = candidates[i];
     }
     if (!row) throw new IllegalEventError(context.phase, event.type);
     const { to, notes = NOTHING, effects = NOTHING } = row;
     if (to === 'open') return { context: OPEN, effects };
     if (to === undefined && notes.length === 0) return { context, effects };
     const draft = draftOf(context);
-    for (const note of notes) take(draft, note, event, decide);
+    for (let i = 0; i < notes.length; i++) take(draft, notes[i]!, event, decide);
     if (to) draft.phase = to;
     return { context: draft, effects };
   };

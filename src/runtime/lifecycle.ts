@@ -174,7 +174,9 @@ export abstract class Lifecycle implements PhaseTimerHost {
       return;
     }
     if (phase !== this.context.phase) this.#leave(phase);
-    for (const effect of effects) {
+    // By index, as in `transition`.
+    for (let i = 0; i < effects.length; i++) {
+      const effect = effects[i]!;
       if (effect === 'restart-timer') this.progressed();
       else this.perform(effect);
     }

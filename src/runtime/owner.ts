@@ -423,14 +423,15 @@ export class Owner
   /** What `close` asks for; takes anything, and no code means a frame without one. */
   requestClose(code?: unknown, reason?: unknown, options?: CloseOptions): void {
     if (this.#ending?.outcome) return;
-    const { handlers, precedence } = options ?? {};
+    const handlers = options?.handlers;
+    const precedence = options?.precedence;
     const request = this.#requestOf(
       code,
       reason,
       handlers === 'abort' || handlers === 'finish' ? handlers : this.policy.close.handlers,
       Number.isFinite(precedence) ? precedence : undefined,
     );
-    this.tighten(options ?? {});
+    if (options) this.tighten(options);
     this.handle({ type: 'closeRequested', request });
   }
 

@@ -186,14 +186,14 @@ export function ownedMembers(base: BaseMembers): PropertyDescriptorMap {
 /** ws's server would wait for ever for a socket of whose end it never learns. */
 function callRemoved(socket: WebSocket, { serverListeners }: Ownership, args: unknown[]): void {
   for (const listener of serverListeners ?? []) {
-    if (!socket.listeners('close').includes(listener)) Reflect.apply(listener, socket, args);
+    if (socket.listenerCount('close', listener) === 0) Reflect.apply(listener, socket, args);
   }
 }
 
 /** What the owner learns before the app's listeners do. */
 function report(ownership: Ownership, event: string | symbol, args: unknown[]): void {
   const { owner, port } = ownership;
-  const [detail, reason] = args;
+  const detail = args[0];
   switch (event) {
     case 'pong':
       owner.onPong(detail as Buffer);
@@ -206,7 +206,7 @@ function report(ownership: Ownership, event: string | symbol, args: unknown[]): 
     case 'close':
       // ws tells nobody of a close frame that it read, behind what it decompressed, only once
       // the socket had ended.
-      if (port.closeFrameReceived) reportVerdict(ownership, detail, reason);
+      if (port.closeFrameReceived) reportVerdict(ownership, detail, args[1]);
       owner.onClosed();
       break;
     case 'exception':
