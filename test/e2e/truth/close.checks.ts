@@ -1,5 +1,7 @@
 import type { CloseOutcome, RaceKind } from '../../../src/index.js';
-import type { Check, ConnectionRecord, PeerEnd } from './connection.record.js';
+import type { Check, ClosingCall, ConnectionRecord, PeerEnd } from './connection.record.js';
+
+type Request = CloseOutcome['requests'][number];
 
 const oneOutcomeForAllWhoClose: Check = ({ closings, outcome }, say) => {
   if (!outcome) return;
@@ -33,6 +35,34 @@ function severityOf(code: number): number {
   return code >= 1012 ? 20 : 40;
 }
 
+interface Weighed {
+  readonly code: number;
+  readonly weight: number;
+  readonly early: boolean;
+}
+
+/** Each request with the call that made it, as both are in their order. */
+function weigh(requests: readonly Request[], calls: readonly ClosingCall[]): Weighed[] {
+  let at = 0;
+  return requests.map(({ code }) => {
+    const call = code === calls[at]?.code ? calls[at++] : undefined;
+    return { code, weight: call?.precedence ?? severityOf(code), early: call?.early ?? false };
+  });
+}
+
+/** Of a call and of what nobody called for, with the same code, either may have come first. */
+function weighings(requests: readonly Request[], calls: readonly ClosingCall[]): Weighed[][] {
+  const fromTheEnd = weigh(requests.toReversed(), calls.toReversed()).toReversed();
+  return [weigh(requests, calls), fromTheEnd];
+}
+
+function rivalOf(decided: number, weighed: readonly Weighed[]): Weighed | undefined {
+  const { weight } = weighed[decided]!;
+  return weighed.find((rival, index) =>
+    index < decided ? rival.weight >= weight : rival.early && rival.weight > weight,
+  );
+}
+
 /** The most severe made before the close frame decides, and of equals the first. */
 const severestRequestDecides: Check = ({ outcome, closings }, say) => {
   if (!outcome) return;
@@ -49,17 +79,10 @@ const severestRequestDecides: Check = ({ outcome, closings }, say) => {
     say(`${decided.code} decided, but the outcome has ${code}`);
   }
   const calls = closings.filter(({ listed }) => listed);
-  let at = 0;
-  const weighed = requests.map((request) => {
-    const call = request.code === calls[at]?.code ? calls[at++] : undefined;
-    return { weight: call?.precedence ?? severityOf(request.code), early: call?.early ?? false };
-  });
   const index = requests.indexOf(decided);
-  const { weight } = weighed[index]!;
-  for (const [other, { weight: rival, early }] of weighed.entries()) {
-    const outweighs = other < index ? rival >= weight : early && rival > weight;
-    if (outweighs) say(`${code} decided, though ${requests[other]!.code} was to`);
-  }
+  const rivals = weighings(requests, calls).map((weighed) => rivalOf(index, weighed));
+  const [rival] = rivals;
+  if (rival && rivals.every(Boolean)) say(`${code} decided, though ${rival.code} was to`);
 };
 
 function codesMatch(outcome: CloseOutcome, end: PeerEnd): boolean {

@@ -97,6 +97,26 @@ function ending(change: Partial<CloseOutcome>): Partial<ConnectionRecord> {
   };
 }
 
+/** `handleConnection` rejects, and somebody closes with the code of that: either may be the first. */
+function rejectedBeside({
+  decided,
+  precedence,
+}: {
+  decided: number;
+  precedence: number;
+}): Partial<ConnectionRecord> {
+  const requests = [2, 3].map((at, index) => {
+    return { code: 1011, reason: '', at, superseded: index !== decided };
+  });
+  const record = ending({ code: 1011, reason: '', requests });
+  const [call] = record.closings!;
+  return {
+    ...record,
+    closings: [{ ...call!, code: 1011, precedence }],
+    end: { code: 1011, reason: '' },
+  };
+}
+
 function messageOf(n: number, sent: 'no' | 'maybe' = 'maybe'): UnacknowledgedMessage[] {
   return [{ data: `{"n":${n}}`, binary: false, sent }];
 }
@@ -171,6 +191,7 @@ const UNTRUE: Record<string, Partial<ConnectionRecord>> = {
   '4000 decided, though 1000 was to': {
     closings: [CALL, { ...CALL, code: 1000, precedence: 99 }],
   },
+  '1011 decided, though 1011 was to': rejectedBeside({ decided: 1, precedence: 40 }),
   '2 close frames': { wire: { closeFrames: 2, framesAfterClose: 0, readAll: true } },
   '1 frames after the close frame': {
     wire: { closeFrames: 1, framesAfterClose: 1, readAll: true },
@@ -212,6 +233,16 @@ const UNTRUE: Record<string, Partial<ConnectionRecord>> = {
 
 test('a record of which both sides tell the same is not objected to', () => {
   expect(findViolations(TRUE_RECORD)).toEqual([]);
+});
+
+test.each([
+  { decided: 0, precedence: 40 },
+  { decided: 0, precedence: 48 },
+  { decided: 1, precedence: 48 },
+  { decided: 0, precedence: 30 },
+  { decided: 1, precedence: 30 },
+])('of two requests of one code, $decided may decide where one is of $precedence', (case_) => {
+  expect(findViolations({ ...TRUE_RECORD, ...rejectedBeside(case_) })).toEqual([]);
 });
 
 test.each(Object.entries(UNTRUE))('objects to a record in which: %s', (violation, change) => {
