@@ -67,9 +67,9 @@ function learnListener(stream: Socket, receiver: DirectReceiver): boolean {
 }
 
 /**
- * Has the short messages of a connection read without ws and without the machinery of two streams;
- * whatever else comes takes the way that it always took. Does nothing where Node or ws are not as
- * they are known to be.
+ * Has the short messages and the pongs of a connection read without ws and without the machinery of
+ * two streams; whatever else comes takes the way that it always took. Does nothing where Node or ws
+ * are not as they are known to be.
  */
 export function readDirectly(stream: Socket, client: WebSocket): void {
   const reading = stream as ReadingSocket;

@@ -270,6 +270,16 @@ describe('closeWhere()', () => {
     expect([second, other].map(({ socket }) => socket.readyState)).toEqual([1, 1]);
   });
 
+  test('closes each as close() does, with the options given', async () => {
+    const setting = await open({ identity });
+    const client = await setting.join('first', 'ann');
+    await accepted(setting, 1);
+    const closed = setting.service.closeWhere({}, 1000, 'routine', { precedence: 99 });
+    setting.door.sockets.all[0]!.close(4000, 'worse');
+    expect(await closed).toMatchObject({ targets: 1, clean: 1 });
+    expect(await client.closed()).toEqual({ code: 1000, reason: 'routine' });
+  });
+
   test('names all by {}, some by where, and nobody by what is undefined or no target', async () => {
     const setting = await open({ identity });
     await setting.join('first', 'ann');

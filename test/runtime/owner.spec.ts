@@ -599,6 +599,15 @@ describe('closing', () => {
     expectNothingLeft(connected);
   });
 
+  test('options that are none are as good as absent', () => {
+    for (const options of [null, 42, 'finish', []]) {
+      const connected = connect();
+      void connected.owner.close(4000, 'bye', options as never);
+      connected.untilEnd();
+      expect(connected.told.outcome).toMatchObject({ code: 4000, handshake: 'clean' });
+    }
+  });
+
   test('a socket that is not open yet can be closed and terminated', () => {
     for (const end of ['close', 'terminate'] as const) {
       const connected = connect({ connecting: true });

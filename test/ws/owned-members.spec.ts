@@ -13,6 +13,8 @@ function call(socket: WebSocket, method: 'send' | 'ping' | 'close', ...args: unk
   return (socket as unknown as Record<string, (...given: unknown[]) => unknown>)[method]!(...args);
 }
 
+function noop(): void {}
+
 async function ended(socket: WebSocket): Promise<{ code: number; reason: string }> {
   const [code, reason] = await within(once(socket, 'close'), 'the close');
   return { code, reason: String(reason) };
@@ -215,6 +217,27 @@ describe.each([NEWEST, LOWEST])('An owned socket of $name', (copy) => {
     expect(seen).toEqual({ code: 4000, reason: 'bye' });
     expect(outcome).toMatchObject({ handshake: 'clean', code: 4000 });
     expect(runtime.connections.size).toBe(0);
+  });
+
+  test.each<[string, (socket: WebSocket) => void]>([
+    ['are kept', () => {}],
+    ['are removed', (socket) => socket.removeAllListeners('close')],
+    [
+      'have others in their place',
+      (socket) => socket.removeAllListeners('close').on('close', noop),
+    ],
+  ])('is forgotten by its server once where the listeners of that %s', async (_name, change) => {
+    const { socket, peer, owner, server } = await ownedPair(copy);
+    const { clients } = server;
+    const forgotten: WebSocket[] = [];
+    const forget = clients.delete.bind(clients);
+    clients.delete = (client) => forgotten.push(client) > 0 && forget(client);
+    change(socket);
+    peer.close();
+    await within(owner.closed, 'the outcome');
+    await nextMacrotask();
+    expect(forgotten).toEqual([socket]);
+    expect(clients.size).toBe(0);
   });
 
   test('that the app has paused is read on once it closes, so that the close ends', async () => {
