@@ -34,6 +34,7 @@ export type { SendTotals } from './runtime/send-totals.js';
 export type { CloseTimes, LifecycleReport } from './runtime/lifecycle.report.js';
 export type { UnacknowledgedMessage } from './runtime/unacknowledged.js';
 export type { MessageData } from './runtime/socket.port.js';
+export type { CloseSummary } from './runtime/close-all.js';
 export { ConnectionLifecycleInterceptor } from './nest/connection-lifecycle.interceptor.js';
 export { ConnectionPolicy } from './nest/connection-policy.decorator.js';
 export { ConnectionRejectedException } from './nest/connection-rejected.exception.js';
@@ -53,5 +54,5 @@ export type {
 } from './nest/safe-close.options.js';
 export { SafeCloseService, type Client } from './nest/safe-close.service.js';
 export type { DrainOptions } from './nest/shutdown.js';
-export type { CloseSummary, Target } from './nest/target.js';
+export type { Target } from './nest/target.js';
 export { SafeCloseWsAdapter } from './nest/safe-close.ws-adapter.js';

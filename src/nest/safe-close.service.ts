@@ -6,6 +6,7 @@ import { SetupError } from '../core/errors.js';
 import type { CloseOutcome, SendOutcome } from '../core/outcomes.js';
 import { broadcast, refusedBroadcast } from '../runtime/broadcast.js';
 import type { BroadcastOutcome } from '../runtime/broadcast-tally.js';
+import { closeAll, type CloseSummary } from '../runtime/close-all.js';
 import type { CloseOptions, Connection, SendOptions } from '../runtime/connection.js';
 import type { DrainProgress, DrainReport } from '../runtime/drain.js';
 import { encodeFrame } from '../runtime/frame.js';
@@ -20,7 +21,7 @@ import type { LifecycleEvent } from './lifecycle.events.js';
 import type { SafeCloseEngine } from './safe-close.engine.js';
 import { SAFE_CLOSE_ENGINE } from './safe-close.tokens.js';
 import type { DrainOptions } from './shutdown.js';
-import { closeAll, namedBy, type CloseSummary, type Target } from './target.js';
+import { namedBy, type Target } from './target.js';
 
 /** A connection, named by its ws socket or by its id. */
 export type Client = WebSocket | string;

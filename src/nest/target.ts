@@ -1,6 +1,5 @@
 import type { WebSocket } from 'ws';
-import type { CloseOutcome, Handshake } from '../core/outcomes.js';
-import type { CloseOptions, Connection } from '../runtime/connection.js';
+import type { Connection } from '../runtime/connection.js';
 import type { RegisteredConnection, Runtime } from '../runtime/runtime.js';
 
 /**
@@ -16,9 +15,6 @@ export interface Target {
   /** All but these. */
   readonly except?: WebSocket | string | readonly (WebSocket | string)[];
 }
-
-/** What became of the connections that a target named. */
-export type CloseSummary = Readonly<Record<Handshake, number>> & { readonly targets: number };
 
 const CONDITIONS: ReadonlySet<string> = new Set<keyof Target>([
   'room',
@@ -94,24 +90,4 @@ function isMet(
     onError(error);
     return false;
   }
-}
-
-/** Settles once all have ended; without a promise for each, as they may be thousands. */
-export function closeAll(
-  connections: readonly RegisteredConnection[],
-  code?: number,
-  reason?: string,
-  options?: CloseOptions,
-): Promise<CloseSummary> {
-  const targets = connections.length;
-  const summary = { targets, clean: 0, crossed: 0, terminated: 0, lost: 0 };
-  if (targets === 0) return Promise.resolve(summary);
-  return new Promise((resolve) => {
-    let left = targets;
-    const settle = ({ handshake }: CloseOutcome): void => {
-      summary[handshake]++;
-      if (--left === 0) resolve(summary);
-    };
-    for (const connection of connections) connection.submitClose(code, reason, options, settle);
-  });
 }

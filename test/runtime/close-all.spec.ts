@@ -1,18 +1,18 @@
 import { expect, test } from '@jest/globals';
 import type { CloseOutcome, Handshake } from '../../src/core/outcomes.js';
+import { closeAll } from '../../src/runtime/close-all.js';
 import type { RegisteredConnection, SettleClose } from '../../src/runtime/runtime.js';
-import { closeAll } from '../../src/nest/target.js';
 
 interface Asked {
   readonly with: readonly unknown[];
   readonly settle: SettleClose;
 }
 
-function connectionOf(asked: Asked[]): RegisteredConnection {
-  const submitClose = (...args: unknown[]): void => {
-    asked.push({ with: args.slice(0, -1), settle: args.at(-1) as SettleClose });
+function connectionOf(asked: Asked[]): Pick<RegisteredConnection, 'submitClose'> {
+  return {
+    submitClose: (code, reason, options, settle) =>
+      asked.push({ with: [code, reason, options], settle: settle! }),
   };
-  return { submitClose } as unknown as RegisteredConnection;
 }
 
 function end({ settle }: Asked, handshake: Handshake): void {
