@@ -182,14 +182,15 @@ export abstract class Lifecycle implements PhaseTimerHost {
     }
   }
 
+  /** Tells what ended with a phase, and bounds the one that has begun. */
   #leave(phase: Phase): void {
-    const facts = PHASE_FACTS[this.context.phase];
     if ((phase === 'open' || phase === 'connecting') && !this.live) this.onClosing();
-    this.#startTimer(facts);
-    if (PHASE_FACTS[phase].accepts && !facts.accepts) this.onRefusing();
+    this.#startTimer();
+    if (PHASE_FACTS[phase].accepts && !this.accepting) this.onRefusing();
   }
 
-  #startTimer({ timer, capped } = PHASE_FACTS[this.context.phase]): void {
+  #startTimer(): void {
+    const { timer, capped } = PHASE_FACTS[this.context.phase];
     if (timer || capped) {
       const cap = capped ? Math.min(this.policy.close.maxTimeout, this.timeLeft) : undefined;
       (this.#timer ??= new PhaseTimer(this.clock, this)).start(timer, cap);

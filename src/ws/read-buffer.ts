@@ -2,8 +2,8 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
-import { copyOf, MessageReader } from './message-reader.js';
 import { BINARY, PONG } from './frame.js';
+import { copyOf, MessageReader } from './message-reader.js';
 import { clientOf } from './ownership.js';
 import {
   awaitsMessage,
