@@ -55,8 +55,7 @@ export class MessageReader {
     const left = this.end - offset;
     if (left === 0) return false;
     const first = bytes[offset]!;
-    const binary = first === BINARY && limits._binaryType === 'nodebuffer';
-    if (first !== TEXT && first !== PONG && !binary) return false;
+    if (first !== TEXT && !isRead(first, limits)) return false;
     if (left === 1) return this.#begin();
     const second = bytes[offset + 1]!;
     if (second < MASKED) return false;
@@ -109,6 +108,11 @@ export class MessageReader {
     this.begun = true;
     return false;
   }
+}
+
+/** What is read here beside texts. */
+function isRead(first: number, { _binaryType: binaryType }: ReceiverLimits): boolean {
+  return first === BINARY ? binaryType === 'nodebuffer' : first === PONG;
 }
 
 /** Memory that is nobody else's, where `Buffer.from` takes it from a pool. */
