@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Handover } from '../runtime/socket.port.js';
-import { DirectWriter } from './direct-writer.js';
+import { directWriter, DirectWriter, type WriteCallback } from './direct-writer.js';
 import { FrameChunk, FULL_CHUNK } from './frame-chunk.js';
 import { FrameRun } from './frame-run.js';
 import {
@@ -48,7 +48,6 @@ const FRAMES_EACH = 8;
 const LONE_TICKS = 8;
 
 const NOTHING = Buffer.alloc(0);
-const writer = new DirectWriter();
 const BATCH = Symbol('nestjs-safe-close.batch');
 
 type OnTaken = (error: Error | null | undefined, frames: number) => void;
@@ -280,10 +279,20 @@ export class FrameBatch {
     return taken;
   }
 
-  #write(bytes: Buffer): boolean {
-    if (this.#direct) return writer.write(this.stream as Socket, bytes);
-    this.write.call(this.stream, bytes);
+  #write(bytes: Buffer, callback?: WriteCallback): boolean {
+    if (this.#direct) return directWriter.write(this.stream as Socket, bytes, callback);
+    this.write.call(this.stream, bytes, callback);
     return false;
+  }
+
+  /**
+   * Writes what is no message, behind what is held.
+   *
+   * @returns whether the kernel has taken all of it, which `callback` is not told
+   */
+  writeAtOnce(bytes: Buffer, callback: WriteCallback): boolean {
+    this.flush();
+    return this.#write(bytes, callback);
   }
 
   /** Before the tick is over: who is told is told later all the same, as of any write. */

@@ -15,6 +15,7 @@ import {
   answersPings,
   closeFrameReceived,
   closeFrameSent,
+  divertFrames,
   receiverError,
   receiverFailed,
   isServerSide,
@@ -24,6 +25,7 @@ import {
 import { DeflateContext } from './deflate-context.js';
 import { BINARY, COMPRESSED, frameOf, MAX_BYTES_PER_UNIT, pingOf, TEXT } from './frame.js';
 import { FrameBatch } from './frame-batch.js';
+import { Goodbye } from './goodbye.js';
 import { plainSocketOf, STRAIGHT } from './straight-path.js';
 import { deflated } from './sync-deflate.js';
 
@@ -82,8 +84,8 @@ export class WsPort implements SocketPort {
   #onSent: Written | undefined;
   #answered: unknown;
   #pendingPongs = 0;
-  /** From the ping before the close frame to that. */
-  #corked: Duplex | undefined;
+  /** Of the ping that leaves with the close frame. */
+  #lastPing: Buffer | undefined;
   /** The kernel had taken everything when the socket was destroyed. */
   #drained: boolean | undefined;
 
@@ -255,12 +257,12 @@ export class WsPort implements SocketPort {
   }
 
   ping(payload: Buffer, closes = false): void {
-    if (this.connecting) return;
+    if (closes) this.#lastPing = payload;
+    else if (!this.connecting) this.#ping(payload);
+  }
+
+  #ping(payload: Buffer): void {
     const stream = streamOf(this.socket);
-    if (closes) {
-      this.#corked = stream;
-      stream?.cork();
-    }
     if (stream && this.#plainFrames && this.writable) stream.write(pingOf(payload));
     else this.#inside(() => this.base.ping.call(this.socket, payload));
   }
@@ -296,15 +298,37 @@ export class WsPort implements SocketPort {
     });
   }
 
-  close({ code, reason }: CloseFrame): void {
+  close(frame: CloseFrame): void {
+    const ping = this.#lastPing;
+    this.#lastPing = undefined;
+    const stream = streamOf(this.socket);
+    if (!ping || !stream) this.#close(frame);
+    else if (!this.#closeAtOnce(stream, ping, frame)) this.#closeCorked(stream, ping, frame);
+  }
+
+  #close({ code, reason }: CloseFrame): void {
+    this.#inside(() => {
+      if (code === NO_STATUS_RECEIVED) this.base.close.call(this.socket);
+      else this.base.close.call(this.socket, code, reason);
+    });
+  }
+
+  #closeAtOnce(stream: Duplex, ping: Buffer, frame: CloseFrame): boolean {
+    if (!this.base.closesOnly || !this.#plainFrames || !this.writable) return false;
+    const goodbye = new Goodbye(pingOf(ping));
+    if (!divertFrames(this.socket, goodbye, () => this.#close(frame))) return false;
+    goodbye.leave(stream, this.#batch);
+    return true;
+  }
+
+  /** One system call, too. */
+  #closeCorked(stream: Duplex, ping: Buffer, frame: CloseFrame): void {
+    stream.cork();
     try {
-      this.#inside(() => {
-        if (code === NO_STATUS_RECEIVED) this.base.close.call(this.socket);
-        else this.base.close.call(this.socket, code, reason);
-      });
+      if (!this.connecting) this.#ping(ping);
+      this.#close(frame);
     } finally {
-      this.#corked?.uncork();
-      this.#corked = undefined;
+      stream.uncork();
     }
   }
 

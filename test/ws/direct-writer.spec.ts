@@ -2,11 +2,11 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { DirectWriter } from '../../src/ws/direct-writer.js';
-import { afterTest } from '../support/cleanup.js';
 import { nextMacrotask, within } from '../support/waiting.js';
+import { socketPair } from './sockets.js';
 
 type WriteBuffer = (...args: unknown[]) => number;
 
@@ -34,13 +34,7 @@ class Pair {
   ) {}
 
   static async make(): Promise<Pair> {
-    const listener = createServer().listen(0, '127.0.0.1');
-    await once(listener, 'listening');
-    const client = connect((listener.address() as AddressInfo).port, '127.0.0.1');
-    const [server] = (await once(listener, 'connection')) as [Socket];
-    listener.close();
-    for (const socket of [server, client]) afterTest(() => void socket.destroy());
-    client.on('error', () => {});
+    const { server, client } = await socketPair();
     return new Pair(server, client);
   }
 
