@@ -16,6 +16,7 @@ import {
   closeFrameReceived,
   closeFrameSent,
   divertFrames,
+  endOnce,
   receiverError,
   receiverFailed,
   isServerSide,
@@ -336,8 +337,22 @@ export class WsPort implements SocketPort {
    * ws ends the socket in a `close()` that follows both close frames, and of itself where the
    * peer has ended its side; one that it sees open would only write a close frame.
    */
-  end(): void {
-    if (!this.writable) this.#inside(() => this.base.close.call(this.socket));
+  end(over = false): void {
+    const stream = over ? plainSocketOf(this.socket) : undefined;
+    if (stream && this.#mayDestroy) {
+      endOnce(this.socket);
+      stream.destroy();
+    } else if (!this.writable) {
+      this.#inside(() => this.base.close.call(this.socket));
+    }
+  }
+
+  /**
+   * A server closes the connection at once (RFC 6455 §7.1.1): with nothing left to write, the kernel
+   * sends the same as if the end of the peer's stream were awaited, which takes a round trip.
+   */
+  get #mayDestroy(): boolean {
+    return STRAIGHT && isServerSide(this.socket) && this.closeWritten && this.bufferedAmount === 0;
   }
 
   destroy(): void {

@@ -537,6 +537,32 @@ export function socketPortContract(name: string, kind: PortKind): void {
         ]);
       });
 
+      test('a peer that has read all and closed learns of the end, and of no error', async () => {
+        const { port, peer, reports } = await connected();
+        port.ping(Buffer.from('read?'), true);
+        port.close({ code: 4000, reason: 'done' });
+        await until(() => reports.has('pong') && reports.has('peer-close'));
+        port.end(true);
+        await until(() => reports.has('closed') && peer.ended);
+        expect(reports.all.filter(([what]) => what !== 'peer-end')).toEqual([
+          ['pong', 'read?'],
+          ['peer-close', 4000, 'done'],
+          ['closed'],
+        ]);
+        expect(peer.closeFrame).toEqual({ code: 4000, reason: 'done' });
+      });
+
+      test('what the kernel has not taken is not given up, even if all is said to be read', async () => {
+        const { port, peer, reports, sender, sent } = await congested();
+        port.close({ code: 4000, reason: '' });
+        port.end(true);
+        peer.resume();
+        await until(() => reports.has('peer-close') && peer.closeFrame !== undefined);
+        expect([peer.messages.length, sender.written]).toEqual([sent, sent]);
+        port.end(true);
+        await until(() => reports.has('closed') && peer.ended);
+      });
+
       test('while the kernel has not taken it, the port says so', async () => {
         const { port, peer, reports, sender, sent } = await congested();
         expect(port.closeWritten).toBe(false);

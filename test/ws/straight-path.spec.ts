@@ -1,8 +1,11 @@
 /* oxlint-disable no-underscore-dangle -- Node's and ws's own names. */
 import { describe, expect, test } from '@jest/globals';
 import { createHook } from 'node:async_hooks';
+import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { broadcast } from '../../src/runtime/broadcast.js';
+import { streamOf } from '../../src/ws/ws.internals.js';
+import { within } from '../support/waiting.js';
 import { chunksTo, ownedPair, LOWEST, NEWEST } from './pairs.js';
 
 const MESSAGES = 1_000;
@@ -79,6 +82,29 @@ describe.each([NEWEST, LOWEST])('The straight path of $name', (copy) => {
     const { handshake, acknowledged } = await owner.close();
     expect({ handshake, acknowledged }).toEqual({ handshake: 'clean', acknowledged: true });
     expect(writes()).toBe(1);
+  });
+
+  test('a close is over with the answer: the end of the stream of the peer is not awaited', async () => {
+    const { owner, socket, peer } = await started();
+    const heard: string[] = [];
+    streamOf(socket)!.on('end', () => heard.push('end'));
+    const closed = once(peer, 'close');
+    const { handshake } = await owner.close(4000, 'done');
+    expect([handshake, heard]).toEqual(['clean', []]);
+    const [code, reason] = (await within(closed, 'the end')) as [number, Buffer];
+    expect([code, reason.toString()]).toEqual([4000, 'done']);
+  });
+
+  test('that of one which has not read all, or closes of itself, is', async () => {
+    for (const closer of ['both', 'peer']) {
+      const { owner, socket, peer } = await started();
+      const heard: string[] = [];
+      streamOf(socket)!.on('end', () => heard.push('end'));
+      peer.close(4001);
+      if (closer === 'both') void owner.close(4000);
+      const { handshake } = await owner.closed;
+      expect([handshake, heard]).toEqual([closer === 'both' ? 'crossed' : 'clean', ['end']]);
+    }
   });
 
   test('broadcasts of one turn are one write each, and nobody has a copy', async () => {
