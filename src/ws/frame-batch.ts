@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Handover } from '../runtime/socket.port.js';
-import { directWriter, DirectWriter, type WriteCallback } from './direct-writer.js';
+import { directWriter, DirectWriter } from './direct-writer.js';
 import { FrameChunk, FULL_CHUNK } from './frame-chunk.js';
 import { FrameRun } from './frame-run.js';
 import {
@@ -160,6 +160,11 @@ export class FrameBatch {
     Object.assign(stream, { [BATCH]: this, write: flushingWrite, end: flushingEnd });
   }
 
+  /** Nobody stands before its stream's own `write()` but this. */
+  get direct(): boolean {
+    return this.#direct && this.stream.write === flushingWrite;
+  }
+
   /** Bytes that the stream does not know of yet. */
   get bytes(): number {
     return this.#chunk?.length ?? this.#run?.length ?? 0;
@@ -279,20 +284,10 @@ export class FrameBatch {
     return taken;
   }
 
-  #write(bytes: Buffer, callback?: WriteCallback): boolean {
-    if (this.#direct) return directWriter.write(this.stream as Socket, bytes, callback);
-    this.write.call(this.stream, bytes, callback);
+  #write(bytes: Buffer): boolean {
+    if (this.#direct) return directWriter.write(this.stream as Socket, bytes);
+    this.write.call(this.stream, bytes);
     return false;
-  }
-
-  /**
-   * Writes what is no message, behind what is held.
-   *
-   * @returns whether the kernel has taken all of it, which `callback` is not told
-   */
-  writeAtOnce(bytes: Buffer, callback: WriteCallback): boolean {
-    this.flush();
-    return this.#write(bytes, callback);
   }
 
   /** Before the tick is over: who is told is told later all the same, as of any write. */

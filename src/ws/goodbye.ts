@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import { directWriter, DirectWriter, type WriteCallback } from './direct-writer.js';
 import type { FrameBatch } from './frame-batch.js';
 import type { FrameSink } from './ws.internals.js';
@@ -11,8 +11,18 @@ export class Goodbye implements FrameSink {
   readonly #pieces: Buffer[];
   #callback: WriteCallback = () => {};
 
-  constructor(ping: Buffer) {
+  /** @param batch - that of the stream, if it has one */
+  constructor(
+    private readonly stream: Socket,
+    private readonly batch: FrameBatch | undefined,
+    ping: Buffer,
+  ) {
     this.#pieces = [ping];
+  }
+
+  /** Whether a stream can be written to past it: it is open, and nobody stands before its `write()`. */
+  static serves(stream: Socket, batch: FrameBatch | undefined): boolean {
+    return stream.writable && (batch ? batch.direct : DirectWriter.serves(stream));
   }
 
   cork(): void {}
@@ -25,14 +35,10 @@ export class Goodbye implements FrameSink {
     return true;
   }
 
-  /** @param batch - that of the stream, if it has one */
-  leave(stream: Duplex, batch: FrameBatch | null | undefined): void {
-    const bytes = Buffer.concat(this.#pieces);
+  leave(): void {
+    const { stream, batch } = this;
     const callback = this.#callback;
-    let taken = false;
-    if (batch) taken = batch.writeAtOnce(bytes, callback);
-    else if (DirectWriter.serves(stream)) taken = directWriter.write(stream, bytes, callback);
-    else stream.write(bytes, callback);
-    if (taken) callback();
+    batch?.flush();
+    if (directWriter.write(stream, Buffer.concat(this.#pieces), callback)) callback();
   }
 }

@@ -7,7 +7,8 @@ import { SetupError } from '../core/errors.js';
 /**
  * The few private fields of ws that are read, only by way of this file, and of which one is ever set, for
  * as long as ws makes a close frame. ws has no public way to tell its own answer to the peer's close
- * frame from the app's `close()`, nor to find the socket of a client. All exist unchanged since ws 8.0; `assertSupportedWs` checks at boot.
+ * frame from the app's `close()`, nor to find the socket of a client. All exist unchanged since ws 8.0;
+ * `assertSupportedWs` checks at boot for those that can't be done without.
  */
 interface Internals {
   /** Absent, or false, where the app answers pings itself. */

@@ -301,10 +301,9 @@ export class WsPort implements SocketPort {
 
   close(frame: CloseFrame): void {
     const ping = this.#lastPing;
-    this.#lastPing = undefined;
     const stream = streamOf(this.socket);
     if (!ping || !stream) this.#close(frame);
-    else if (!this.#closeAtOnce(stream, ping, frame)) this.#closeCorked(stream, ping, frame);
+    else if (!this.#closeAtOnce(ping, frame)) this.#closeCorked(stream, ping, frame);
   }
 
   #close({ code, reason }: CloseFrame): void {
@@ -314,11 +313,14 @@ export class WsPort implements SocketPort {
     });
   }
 
-  #closeAtOnce(stream: Duplex, ping: Buffer, frame: CloseFrame): boolean {
+  #closeAtOnce(ping: Buffer, frame: CloseFrame): boolean {
+    const stream = plainSocketOf(this.socket);
+    const batch = this.#batch ?? undefined;
+    if (!stream || !Goodbye.serves(stream, batch)) return false;
     if (!this.base.closesOnly || !this.#plainFrames || !this.writable) return false;
-    const goodbye = new Goodbye(pingOf(ping));
+    const goodbye = new Goodbye(stream, batch, pingOf(ping));
     if (!divertFrames(this.socket, goodbye, () => this.#close(frame))) return false;
-    goodbye.leave(stream, this.#batch);
+    goodbye.leave();
     return true;
   }
 
@@ -326,7 +328,7 @@ export class WsPort implements SocketPort {
   #closeCorked(stream: Duplex, ping: Buffer, frame: CloseFrame): void {
     stream.cork();
     try {
-      if (!this.connecting) this.#ping(ping);
+      this.#ping(ping);
       this.#close(frame);
     } finally {
       stream.uncork();
@@ -348,11 +350,12 @@ export class WsPort implements SocketPort {
   }
 
   /**
-   * A server closes the connection at once (RFC 6455 §7.1.1): with nothing left to write, the kernel
-   * sends the same as if the end of the peer's stream were awaited, which takes a round trip.
+   * A server closes the connection at once (RFC 6455 §7.1.1): with all of it in the kernel, that sends
+   * what it would if the end of the peer's stream were awaited, which takes a round trip; only a peer
+   * that goes on sending behind its close frame sees a reset.
    */
   get #mayDestroy(): boolean {
-    return STRAIGHT && isServerSide(this.socket) && this.closeWritten && this.bufferedAmount === 0;
+    return STRAIGHT && isServerSide(this.socket) && this.closeWritten;
   }
 
   destroy(): void {

@@ -517,6 +517,7 @@ export function socketPortContract(name: string, kind: PortKind): void {
         port.ping(Buffer.from('late'));
         expect(sender.results).toEqual([]);
         await until(() => sender.results.length === 2 && reports.has('peer-close'));
+        port.ping(Buffer.from('late'), true);
         port.close({ code: 1011, reason: 'again' });
         port.end();
         await until(() => reports.has('closed') && peer.ended);
@@ -537,7 +538,7 @@ export function socketPortContract(name: string, kind: PortKind): void {
         ]);
       });
 
-      test('a peer that has read all and closed learns of the end, and of no error', async () => {
+      test('where the peer has read all and closed, the socket ends', async () => {
         const { port, peer, reports } = await connected();
         port.ping(Buffer.from('read?'), true);
         port.close({ code: 4000, reason: 'done' });
