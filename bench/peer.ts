@@ -35,6 +35,16 @@ function maskedFrame(opcode: number, payload: Buffer): Buffer {
   ]);
 }
 
+/** Those that answer, by what they answer with: thousands of the same in a close storm. */
+const answers = new Map<string, Buffer>();
+
+function answerFrame(opcode: number, payload: Buffer): Buffer {
+  const key = `${opcode} ${payload.toString('latin1')}`;
+  let frame = answers.get(key);
+  if (!frame) answers.set(key, (frame = maskedFrame(opcode, payload)));
+  return frame;
+}
+
 export function textFrame(text: string): Buffer {
   return maskedFrame(TEXT, Buffer.from(text));
 }
@@ -152,7 +162,7 @@ export class BenchPeer {
       }
       const payload = bytes.subarray(start, start + length);
       if (opcode === CLOSE) this.#close(payload);
-      else if (opcode === PING) this.write(maskedFrame(PONG, payload));
+      else if (opcode === PING) this.write(answerFrame(PONG, payload));
       else if (looked) this.write(ENGINE_PONG);
       else if (opcode < CLOSE) this.received++;
       at = start + length;
@@ -162,7 +172,7 @@ export class BenchPeer {
 
   #close(payload: Buffer): void {
     this.closeCode = payload.length >= 2 ? payload.readUInt16BE() : 1005;
-    this.socket.end(maskedFrame(CLOSE, payload));
+    this.socket.end(answerFrame(CLOSE, payload));
   }
 }
 
