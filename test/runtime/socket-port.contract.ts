@@ -193,16 +193,18 @@ export function socketPortContract(name: string, kind: PortKind): void {
   /** A connection whose kernel is full, so that messages wait on this side of it. */
   async function congested() {
     const connection = await connected();
-    const { peer, sender } = connection;
+    const { port, peer, sender } = connection;
     peer.pause();
     let sent = 0;
     do {
       sender.send(BIG);
       sent++;
-      // What the kernel takes, and what is compressed, shows within a few turns.
-      const before = sender.written;
+      // What is compressed comes to the kernel when a thread is done with it.
       // oxlint-disable-next-line no-await-in-loop
-      for (let turns = 0; turns < 50 && sender.written === before; turns++) await turn();
+      await until(() => sender.written === sent || port.blocked);
+      // What the kernel takes shows within a few turns.
+      // oxlint-disable-next-line no-await-in-loop
+      for (let turns = 0; turns < 50 && sender.written < sent; turns++) await turn();
     } while (sender.written === sent);
     return { ...connection, sent };
   }
