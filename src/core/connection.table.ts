@@ -359,7 +359,7 @@ export const TABLE: readonly Row[] = [
     on: 'peerClosed',
     to: 'closing.end',
     notes: ['received'],
-    effects: ['close-socket'],
+    effects: ['end-socket'],
   },
   {
     from: HANDSHAKE,

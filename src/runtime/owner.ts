@@ -837,9 +837,6 @@ export class Owner
       case 'end-socket':
         this.port.end();
         break;
-      case 'close-socket':
-        this.port.end(true);
-        break;
       case 'destroy-socket':
         this.port.destroy();
         break;

@@ -24,14 +24,7 @@ interface NodeWrite {
   readonly Request: new () => WriteRequest;
 }
 
-/** Called once the kernel has taken what was written, or will not. */
-export type WriteCallback = (error?: Error | null) => void;
-
-const write = Writable.prototype.write as (
-  this: Writable,
-  bytes: Buffer,
-  callback?: WriteCallback,
-) => boolean;
+const write = Writable.prototype.write as (this: Writable, bytes: Buffer) => boolean;
 const { _write: writeOfSocket } = Socket.prototype;
 
 /**
@@ -56,36 +49,29 @@ export class DirectWriter {
   /**
    * Writes to an open stream that it serves.
    *
-   * @returns whether the kernel has taken all of it, which `callback` is not told; false: the stream
-   *   knows what becomes of it
+   * @returns whether the kernel has taken all of it; false: the stream knows what became of it
    */
-  write(stream: Socket, bytes: Buffer, callback?: WriteCallback): boolean {
+  write(stream: Socket, bytes: Buffer): boolean {
     const handle = (stream as SocketWithHandle)._handle;
     const node = this.#node;
     if (!handle || node === null || !isUnnoticed(stream)) {
-      write.call(stream, bytes, callback);
+      write.call(stream, bytes);
     } else if (node === undefined && !Object.hasOwn(handle, 'writeBuffer')) {
-      this.#node = this.#learn(stream, handle, bytes, callback);
+      this.#node = this.#learn(stream, handle, bytes);
     } else if (handle.writeBuffer === node?.writeBuffer) {
-      // As a method: V8 makes a short call of one it knows, and a long one by `call()`.
-      const error = handle.writeBuffer(this.#request, bytes);
+      const error = node.writeBuffer.call(handle, this.#request, bytes);
       if (error === 0 && this.#request.getAsyncId() < 0) return true;
-      this.#adopt(stream, handle, bytes, error, callback);
+      this.#adopt(stream, handle, bytes, error);
     } else {
-      write.call(stream, bytes, callback);
+      write.call(stream, bytes);
     }
     return false;
   }
 
-  #learn(
-    stream: Socket,
-    handle: StreamHandle,
-    bytes: Buffer,
-    callback?: WriteCallback,
-  ): NodeWrite | null {
+  #learn(stream: Socket, handle: StreamHandle, bytes: Buffer): NodeWrite | null {
     const { writeBuffer } = handle;
     let used: Partial<WriteRequest> | undefined;
-    writeInstead(stream, handle, bytes, callback, (...args) => {
+    writeInstead(stream, handle, bytes, (...args) => {
       const [theirs, data] = args;
       if (args.length === 2 && data === bytes) used = theirs;
       return writeBuffer.apply(handle, args);
@@ -99,24 +85,15 @@ export class DirectWriter {
   }
 
   /** A write that is not over becomes one that the stream knows of, or one that has failed. */
-  #adopt(
-    stream: Socket,
-    handle: StreamHandle,
-    bytes: Buffer,
-    error: number,
-    callback?: WriteCallback,
-  ): void {
+  #adopt(stream: Socket, handle: StreamHandle, bytes: Buffer, error: number): void {
     const ours = this.#request;
     this.#request = new this.#node!.Request();
-    writeInstead(stream, handle, bytes, callback, (theirs) => {
+    writeInstead(stream, handle, bytes, (theirs) => {
       ours.oncomplete = (...args) => theirs.oncomplete?.(...args);
       return error;
     });
   }
 }
-
-/** For all sockets, as how Node writes is learnt once. */
-export const directWriter = new DirectWriter();
 
 /** Nothing waits that has to go first, nobody looks at each write, and no timeout starts anew by it. */
 function isUnnoticed(stream: Socket): boolean {
@@ -133,12 +110,11 @@ function writeInstead(
   stream: Socket,
   handle: StreamHandle,
   bytes: Buffer,
-  callback: WriteCallback | undefined,
   writeBuffer: (...args: Parameters<WriteBuffer>) => number,
 ): void {
   handle.writeBuffer = writeBuffer;
   try {
-    write.call(stream, bytes, callback);
+    write.call(stream, bytes);
   } finally {
     Reflect.deleteProperty(handle, 'writeBuffer');
   }
