@@ -19,6 +19,11 @@ export type Effect =
   | 'write-close'
   /** End the socket once what was given to it is written; nothing else will be. */
   | 'end-socket'
+  /**
+   * Close the socket once what was given to it is written: the peer has read it, and sends nothing
+   * more.
+   */
+  | 'close-socket'
   /** Close the socket at once, whatever is unwritten. */
   | 'destroy-socket'
   /** Start the timer of the phase anew. */

@@ -359,7 +359,7 @@ export const TABLE: readonly Row[] = [
     on: 'peerClosed',
     to: 'closing.end',
     notes: ['received'],
-    effects: ['end-socket'],
+    effects: ['close-socket'],
   },
   {
     from: HANDSHAKE,

@@ -4,7 +4,7 @@ import { OPEN, type ConnectionContext } from './connection.context.js';
 import type { Effect } from './connection.effects.js';
 import type { ConnectionEvent, EventType } from './connection.events.js';
 import type { Phase } from './connection.phases.js';
-import { GUARDS, TABLE, type Guards, type Note, type Row } from './connection.table.js';
+import { GUARDS, TABLE, type Guard, type Guards, type Note, type Row } from './connection.table.js';
 import { IllegalEventError } from './errors.js';
 
 export interface Step {
@@ -16,11 +16,17 @@ export type Transition = (context: ConnectionContext, event: ConnectionEvent) =>
 
 const NOTHING: readonly never[] = [];
 
-const INITIATORS = {
-  'initiator:server': 'server',
-  'initiator:peer': 'peer',
-  'initiator:network': 'network',
-} as const;
+/** A row of the table; all of one shape, as V8 keeps no more than four for each place. */
+interface Rule {
+  readonly holds: Guards[Guard] | undefined;
+  readonly to: Phase | undefined;
+  readonly notes: readonly Note[];
+  readonly effects: readonly Effect[];
+}
+
+function ruleOf({ when, to, notes = NOTHING, effects = NOTHING }: Row, guards: Guards): Rule {
+  return { holds: when && guards[when], to, notes, effects };
+}
 
 type Decide = typeof decidingRequest;
 
@@ -74,17 +80,30 @@ function take(draft: Draft, note: Note, event: ConnectionEvent, decide: Decide):
       decideFrame(draft, decide);
       break;
     case 'crossed':
+      draft.crossed = true;
+      break;
     case 'deaf':
+      draft.deaf = true;
+      break;
     case 'ended':
+      draft.ended = true;
+      break;
     case 'acknowledged':
-      draft[note] = true;
+      draft.acknowledged = true;
       break;
     case 'flush-timeout':
     case 'terminated':
       draft.destroyed = note;
       break;
-    default:
-      draft.initiator = INITIATORS[note];
+    case 'initiator:server':
+      draft.initiator = 'server';
+      break;
+    case 'initiator:peer':
+      draft.initiator = 'peer';
+      break;
+    case 'initiator:network':
+      draft.initiator = 'network';
+      break;
   }
 }
 
@@ -94,24 +113,25 @@ export function transitionOf(
   guards: Guards = GUARDS,
   decide: Decide = decidingRequest,
 ): Transition {
-  const rows = new Map<Phase, Map<EventType, Row[]>>();
+  const rules = new Map<Phase, Map<EventType, Rule[]>>();
   for (const row of table) {
+    const rule = ruleOf(row, guards);
     for (const phase of row.from) {
-      const events = rows.get(phase) ?? new Map<EventType, Row[]>();
-      rows.set(phase, events);
-      events.set(row.on, [...(events.get(row.on) ?? []), row]);
+      const events = rules.get(phase) ?? new Map<EventType, Rule[]>();
+      rules.set(phase, events);
+      events.set(row.on, [...(events.get(row.on) ?? []), rule]);
     }
   }
   // By index here, as the first closes of a process are over before this is compiled.
   return (context, event) => {
-    const candidates = rows.get(context.phase)?.get(event.type) ?? NOTHING;
-    let row: Row | undefined;
-    for (let i = 0; i < candidates.length && !row; i++) {
-      const { when } = candidates[i]!;
-      if (when === undefined || guards[when](context, event)) row = candidates[i];
+    const candidates = rules.get(context.phase)?.get(event.type) ?? NOTHING;
+    let rule: Rule | undefined;
+    for (let i = 0; i < candidates.length && !rule; i++) {
+      const { holds } = candidates[i]!;
+      if (holds === undefined || holds(context, event)) rule = candidates[i];
     }
-    if (!row) throw new IllegalEventError(context.phase, event.type);
-    const { to, notes = NOTHING, effects = NOTHING } = row;
+    if (!rule) throw new IllegalEventError(context.phase, event.type);
+    const { to, notes, effects } = rule;
     if (to === 'open') return { context: OPEN, effects };
     if (to === undefined && notes.length === 0) return { context, effects };
     const draft = draftOf(context);

@@ -837,6 +837,9 @@ export class Owner
       case 'end-socket':
         this.port.end();
         break;
+      case 'close-socket':
+        this.port.end(true);
+        break;
       case 'destroy-socket':
         this.port.destroy();
         break;

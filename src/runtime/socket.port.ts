@@ -86,8 +86,12 @@ export interface SocketPort {
   close(frame: CloseFrame): void;
   /** Whether the kernel has taken it; absent where that can't be known. */
   readonly closeWritten?: boolean;
-  /** Ends the socket once everything is written. */
-  end(): void;
+  /**
+   * Ends the socket once everything is written.
+   *
+   * @param over - the peer has read it all, and closed: nothing is lost by not waiting for its end
+   */
+  end(over?: boolean): void;
   /** Destroys the socket; `closed` follows. */
   destroy(): void;
   /** Nothing is read, so that TCP pushes back. */

@@ -21,6 +21,8 @@ export interface BaseMembers {
   readonly framesOnly: boolean;
   /** So is `ping`. */
   readonly pingsOnly: boolean;
+  /** So is `close`. */
+  readonly closesOnly: boolean;
 }
 
 const METHODS = ['send', 'ping', 'pong', 'close', 'terminate', 'emit'] as const;
@@ -68,6 +70,7 @@ export function baseMembersOf(prototype: WebSocket): BaseMembers {
     bufferedAmount: findGetter(prototype, 'bufferedAmount')!,
     framesOnly: definerOf(prototype, 'send') === ws,
     pingsOnly: definerOf(prototype, 'ping') === ws,
+    closesOnly: definerOf(prototype, 'close') === ws,
   };
   known.set(prototype, members);
   return members;

@@ -24,7 +24,14 @@ interface NodeWrite {
   readonly Request: new () => WriteRequest;
 }
 
-const write = Writable.prototype.write as (this: Writable, bytes: Buffer) => boolean;
+/** Called once the kernel has taken what was written, or will not. */
+export type WriteCallback = (error?: Error | null) => void;
+
+const write = Writable.prototype.write as (
+  this: Writable,
+  bytes: Buffer,
+  callback?: WriteCallback,
+) => boolean;
 const { _write: writeOfSocket } = Socket.prototype;
 
 /**
@@ -49,29 +56,36 @@ export class DirectWriter {
   /**
    * Writes to an open stream that it serves.
    *
-   * @returns whether the kernel has taken all of it; false: the stream knows what became of it
+   * @returns whether the kernel has taken all of it, which `callback` is not told; false: the stream
+   *   knows what becomes of it
    */
-  write(stream: Socket, bytes: Buffer): boolean {
+  write(stream: Socket, bytes: Buffer, callback?: WriteCallback): boolean {
     const handle = (stream as SocketWithHandle)._handle;
     const node = this.#node;
     if (!handle || node === null || !isUnnoticed(stream)) {
-      write.call(stream, bytes);
+      write.call(stream, bytes, callback);
     } else if (node === undefined && !Object.hasOwn(handle, 'writeBuffer')) {
-      this.#node = this.#learn(stream, handle, bytes);
+      this.#node = this.#learn(stream, handle, bytes, callback);
     } else if (handle.writeBuffer === node?.writeBuffer) {
-      const error = node.writeBuffer.call(handle, this.#request, bytes);
+      // As a method: V8 makes a short call of one it knows, and a long one by `call()`.
+      const error = handle.writeBuffer(this.#request, bytes);
       if (error === 0 && this.#request.getAsyncId() < 0) return true;
-      this.#adopt(stream, handle, bytes, error);
+      this.#adopt(stream, handle, bytes, error, callback);
     } else {
-      write.call(stream, bytes);
+      write.call(stream, bytes, callback);
     }
     return false;
   }
 
-  #learn(stream: Socket, handle: StreamHandle, bytes: Buffer): NodeWrite | null {
+  #learn(
+    stream: Socket,
+    handle: StreamHandle,
+    bytes: Buffer,
+    callback?: WriteCallback,
+  ): NodeWrite | null {
     const { writeBuffer } = handle;
     let used: Partial<WriteRequest> | undefined;
-    writeInstead(stream, handle, bytes, (...args) => {
+    writeInstead(stream, handle, bytes, callback, (...args) => {
       const [theirs, data] = args;
       if (args.length === 2 && data === bytes) used = theirs;
       return writeBuffer.apply(handle, args);
@@ -85,15 +99,24 @@ export class DirectWriter {
   }
 
   /** A write that is not over becomes one that the stream knows of, or one that has failed. */
-  #adopt(stream: Socket, handle: StreamHandle, bytes: Buffer, error: number): void {
+  #adopt(
+    stream: Socket,
+    handle: StreamHandle,
+    bytes: Buffer,
+    error: number,
+    callback?: WriteCallback,
+  ): void {
     const ours = this.#request;
     this.#request = new this.#node!.Request();
-    writeInstead(stream, handle, bytes, (theirs) => {
+    writeInstead(stream, handle, bytes, callback, (theirs) => {
       ours.oncomplete = (...args) => theirs.oncomplete?.(...args);
       return error;
     });
   }
 }
+
+/** For all sockets, as how Node writes is learnt once. */
+export const directWriter = new DirectWriter();
 
 /** Nothing waits that has to go first, nobody looks at each write, and no timeout starts anew by it. */
 function isUnnoticed(stream: Socket): boolean {
@@ -110,11 +133,12 @@ function writeInstead(
   stream: Socket,
   handle: StreamHandle,
   bytes: Buffer,
+  callback: WriteCallback | undefined,
   writeBuffer: (...args: Parameters<WriteBuffer>) => number,
 ): void {
   handle.writeBuffer = writeBuffer;
   try {
-    write.call(stream, bytes);
+    write.call(stream, bytes, callback);
   } finally {
     Reflect.deleteProperty(handle, 'writeBuffer');
   }

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Handover } from '../runtime/socket.port.js';
-import { DirectWriter } from './direct-writer.js';
+import { directWriter, DirectWriter } from './direct-writer.js';
 import { FrameChunk, FULL_CHUNK } from './frame-chunk.js';
 import { FrameRun } from './frame-run.js';
 import {
@@ -48,7 +48,6 @@ const FRAMES_EACH = 8;
 const LONE_TICKS = 8;
 
 const NOTHING = Buffer.alloc(0);
-const writer = new DirectWriter();
 const BATCH = Symbol('nestjs-safe-close.batch');
 
 type OnTaken = (error: Error | null | undefined, frames: number) => void;
@@ -141,6 +140,8 @@ export class FrameBatch {
   #chunk: FrameChunk | undefined;
   /** Instead of a chunk: only frames that others send, too. */
   #run: FrameRun | undefined;
+  /** Of the frames of this tick, the kernel may not have taken all. */
+  #unsure = false;
   /** What was held came too late for the stream. */
   #tooLate = false;
   /** Reports that are yet to come of earlier ticks. */
@@ -159,6 +160,11 @@ export class FrameBatch {
     this.endStream = stream.end as Method;
     this.#direct = DirectWriter.serves(stream);
     Object.assign(stream, { [BATCH]: this, write: flushingWrite, end: flushingEnd });
+  }
+
+  /** Nobody stands before its stream's own `write()` but this. */
+  get direct(): boolean {
+    return this.#direct && this.stream.write === flushingWrite;
   }
 
   /** Bytes that the stream does not know of yet. */
@@ -246,6 +252,11 @@ export class FrameBatch {
 
   /** A frame that was, or will be, written by another way and is reported with the others. */
   count(): void {
+    this.#unsure = true;
+    this.#count();
+  }
+
+  #count(): void {
     this.#frames++;
     if (this.#open) return;
     this.#open = true;
@@ -265,10 +276,15 @@ export class FrameBatch {
     if (!chunk && !run) return false;
     this.#chunk = undefined;
     this.#run = undefined;
-    if (this.stream.writable) return chunk ? this.#writeChunk(chunk) : this.#write(run!.joined());
-    this.#tooLate = true;
-    chunk?.giveBack();
-    return false;
+    let taken = false;
+    if (this.stream.writable) {
+      taken = chunk ? this.#writeChunk(chunk) : this.#write(run!.joined());
+    } else {
+      this.#tooLate = true;
+      chunk?.giveBack();
+    }
+    if (!taken) this.#unsure = true;
+    return taken;
   }
 
   #writeChunk(chunk: FrameChunk): boolean {
@@ -281,7 +297,7 @@ export class FrameBatch {
   }
 
   #write(bytes: Buffer): boolean {
-    if (this.#direct) return writer.write(this.stream as Socket, bytes);
+    if (this.#direct) return directWriter.write(this.stream as Socket, bytes);
     this.write.call(this.stream, bytes);
     return false;
   }
@@ -295,7 +311,9 @@ export class FrameBatch {
     if (!this.#open) return;
     this.#open = false;
     this.tick++;
-    const taken = this.flush();
+    this.flush();
+    const taken = !this.#unsure;
+    this.#unsure = false;
     const frames = this.#frames;
     this.#frames = 0;
     const lone = frames === 1 && this.#direct && this.#leftIn !== now;
@@ -323,7 +341,7 @@ export class FrameBatch {
 
   #added(): Handover {
     if (this.lone) return this.#leave();
-    this.count();
+    this.#count();
     const limit = growth * FLUSH_AFTER;
     if (++held >= limit && held >= growth * FRAMES_EACH * open.length) flushAll();
     // Nothing fits beside it any more, so that it gains nothing by waiting.
@@ -340,7 +358,7 @@ export class FrameBatch {
   #leave(): Handover {
     if (!this.flush()) {
       this.#lone = 0;
-      this.count();
+      this.#count();
       return 'pending';
     }
     this.#leftIn = now;

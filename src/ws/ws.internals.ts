@@ -5,9 +5,10 @@ import { WebSocket } from 'ws';
 import { SetupError } from '../core/errors.js';
 
 /**
- * The few private fields of ws that are read, never set, and only by way of this file. ws has no public way
- * to tell its own answer to the peer's close frame from the app's `close()`, nor to find the
- * socket of a client. All exist unchanged since ws 8.0; `assertSupportedWs` checks at boot.
+ * The few private fields of ws that are read, only by way of this file, and of which one is ever set, for
+ * as long as ws makes a close frame. ws has no public way to tell its own answer to the peer's close
+ * frame from the app's `close()`, nor to find the socket of a client. All exist unchanged since ws 8.0;
+ * `assertSupportedWs` checks at boot for those that can't be done without.
  */
 interface Internals {
   /** Absent, or false, where the app answers pings itself. */
@@ -22,6 +23,7 @@ interface Internals {
   readonly _receiver:
     | (Writable & { readonly _writableState: { readonly errorEmitted: boolean } })
     | null;
+  readonly _sender?: { _socket?: unknown } | null;
   readonly _socket:
     | (Duplex & { readonly _handle?: { readonly writeQueueSize?: number } | null })
     | null;
@@ -149,6 +151,26 @@ export function deflateOf(socket: WebSocket): MessageDeflate | undefined {
 
 export function streamOf(socket: WebSocket): Duplex | undefined {
   return internalsOf(socket)._socket ?? undefined;
+}
+
+/** What a sender of ws does with the stream it writes to. */
+export interface FrameSink {
+  cork(): void;
+  uncork(): void;
+  write(bytes: Buffer, callback?: (error?: Error | null) => void): boolean;
+}
+
+/** Has `sink` take what ws writes to the stream meanwhile; false: ws is not as it is known to be. */
+export function divertFrames(socket: WebSocket, sink: FrameSink, call: () => void): boolean {
+  const { _sender: sender, _socket: stream } = internalsOf(socket);
+  if (!sender || !stream || sender._socket !== stream) return false;
+  sender._socket = sink;
+  try {
+    call();
+  } finally {
+    sender._socket = stream;
+  }
+  return true;
 }
 
 /** Of a stream whose second `end()` does nothing, as it would without it. */

@@ -15,6 +15,8 @@ import {
   answersPings,
   closeFrameReceived,
   closeFrameSent,
+  divertFrames,
+  endOnce,
   receiverError,
   receiverFailed,
   isServerSide,
@@ -24,6 +26,7 @@ import {
 import { DeflateContext } from './deflate-context.js';
 import { BINARY, COMPRESSED, frameOf, MAX_BYTES_PER_UNIT, pingOf, TEXT } from './frame.js';
 import { FrameBatch } from './frame-batch.js';
+import { Goodbye } from './goodbye.js';
 import { plainSocketOf, STRAIGHT } from './straight-path.js';
 import { deflated } from './sync-deflate.js';
 
@@ -82,8 +85,8 @@ export class WsPort implements SocketPort {
   #onSent: Written | undefined;
   #answered: unknown;
   #pendingPongs = 0;
-  /** From the ping before the close frame to that. */
-  #corked: Duplex | undefined;
+  /** Of the ping that leaves with the close frame. */
+  #lastPing: Buffer | undefined;
   /** The kernel had taken everything when the socket was destroyed. */
   #drained: boolean | undefined;
 
@@ -255,12 +258,12 @@ export class WsPort implements SocketPort {
   }
 
   ping(payload: Buffer, closes = false): void {
-    if (this.connecting) return;
+    if (closes) this.#lastPing = payload;
+    else if (!this.connecting) this.#ping(payload);
+  }
+
+  #ping(payload: Buffer): void {
     const stream = streamOf(this.socket);
-    if (closes) {
-      this.#corked = stream;
-      stream?.cork();
-    }
     if (stream && this.#plainFrames && this.writable) stream.write(pingOf(payload));
     else this.#inside(() => this.base.ping.call(this.socket, payload));
   }
@@ -296,15 +299,39 @@ export class WsPort implements SocketPort {
     });
   }
 
-  close({ code, reason }: CloseFrame): void {
+  close(frame: CloseFrame): void {
+    const ping = this.#lastPing;
+    const stream = streamOf(this.socket);
+    if (!ping || !stream) this.#close(frame);
+    else if (!this.#closeAtOnce(ping, frame)) this.#closeCorked(stream, ping, frame);
+  }
+
+  #close({ code, reason }: CloseFrame): void {
+    this.#inside(() => {
+      if (code === NO_STATUS_RECEIVED) this.base.close.call(this.socket);
+      else this.base.close.call(this.socket, code, reason);
+    });
+  }
+
+  #closeAtOnce(ping: Buffer, frame: CloseFrame): boolean {
+    const stream = plainSocketOf(this.socket);
+    const batch = this.#batch ?? undefined;
+    if (!stream || !Goodbye.serves(stream, batch)) return false;
+    if (!this.base.closesOnly || !this.#plainFrames || !this.writable) return false;
+    const goodbye = new Goodbye(stream, batch, pingOf(ping));
+    if (!divertFrames(this.socket, goodbye, () => this.#close(frame))) return false;
+    goodbye.leave();
+    return true;
+  }
+
+  /** One system call, too. */
+  #closeCorked(stream: Duplex, ping: Buffer, frame: CloseFrame): void {
+    stream.cork();
     try {
-      this.#inside(() => {
-        if (code === NO_STATUS_RECEIVED) this.base.close.call(this.socket);
-        else this.base.close.call(this.socket, code, reason);
-      });
+      this.#ping(ping);
+      this.#close(frame);
     } finally {
-      this.#corked?.uncork();
-      this.#corked = undefined;
+      stream.uncork();
     }
   }
 
@@ -312,8 +339,23 @@ export class WsPort implements SocketPort {
    * ws ends the socket in a `close()` that follows both close frames, and of itself where the
    * peer has ended its side; one that it sees open would only write a close frame.
    */
-  end(): void {
-    if (!this.writable) this.#inside(() => this.base.close.call(this.socket));
+  end(over = false): void {
+    const stream = over ? plainSocketOf(this.socket) : undefined;
+    if (stream && this.#mayDestroy) {
+      endOnce(this.socket);
+      stream.destroy();
+    } else if (!this.writable) {
+      this.#inside(() => this.base.close.call(this.socket));
+    }
+  }
+
+  /**
+   * A server closes the connection at once (RFC 6455 §7.1.1): with all of it in the kernel, that sends
+   * what it would if the end of the peer's stream were awaited, which takes a round trip; only a peer
+   * that goes on sending behind its close frame sees a reset.
+   */
+  get #mayDestroy(): boolean {
+    return STRAIGHT && isServerSide(this.socket) && this.closeWritten;
   }
 
   destroy(): void {

@@ -143,7 +143,7 @@ export const BECOMES: Readonly<Record<string, readonly string[]>> = {
     'closeRequested (abort) (request, handlers: abort) tell:concurrent-close',
     'terminateRequested → closing.terminate (destroyed: terminated) destroy-socket',
     'protocolFailed → closing.end (deaf) tell:protocol-error end-socket',
-    'peerClosed → closing.end (received) end-socket',
+    'peerClosed → closing.end (received) close-socket',
     'peerEnded → closing.end (ended) end-socket',
     'socketClosed → closed settle',
     'handlersSettled',

@@ -213,6 +213,26 @@ describe('Options of a gateway', () => {
     expect(await client.closed()).toMatchObject({ code: 4000 });
   });
 
+  test('What a close() of its own sends goes before the close frame', async () => {
+    const pinged = deferred();
+    class Polite extends WebSocket {
+      override close(code?: number, reason?: string | Buffer): void {
+        super.ping('bye', false, () => pinged.resolve());
+        super.close(code, reason);
+      }
+    }
+    const Gateway = gatewayOf(Echo, 0, { WebSocket: Polite });
+    const hosted = await host({ providers: [Gateway] });
+    const client = await WsClient.connect(hosted.url());
+    const pings: string[] = [];
+    client.socket.on('ping', (payload: Buffer) => pings.push(payload.toString()));
+    const socket = await hosted.get(Gateway).arrivals.at(0, 'connection accepted');
+    await hosted.service.close(socket, 4000);
+    expect(await client.closed()).toMatchObject({ code: 4000 });
+    expect(pings.at(-1)).toBe('bye');
+    await within(pinged.promise, 'the callback of the ping');
+  });
+
   test('Options of ws are handed on', async () => {
     const Gateway = gatewayOf(Echo, 0, {
       handleProtocols: () => 'v2',

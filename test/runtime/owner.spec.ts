@@ -815,6 +815,20 @@ describe('a close is bounded', () => {
     connected.turn();
     peer.close(4000);
     peer.pause();
+    expect(connected.untilEnd()).toBe(0);
+    expect(await connected.owner.closed).toMatchObject({ handshake: 'clean' });
+    expectNothingLeft(connected);
+  });
+
+  test('the same where the socket waits for its end', async () => {
+    const connected = connect();
+    const { peer } = connected;
+    connected.port.patient = true;
+    peer.habits.answersClose = false;
+    void connected.owner.close(4000);
+    connected.turn();
+    peer.close(4000);
+    peer.pause();
     expect(connected.untilEnd()).toBe(HANDSHAKE);
     expect(await connected.owner.closed).toMatchObject({ handshake: 'clean' });
     expect(connected.told.met('handshake-timeout')).toBe(1);

@@ -519,6 +519,7 @@ export function socketPortContract(name: string, kind: PortKind): void {
         port.ping(Buffer.from('late'));
         expect(sender.results).toEqual([]);
         await until(() => sender.results.length === 2 && reports.has('peer-close'));
+        port.ping(Buffer.from('late'), true);
         port.close({ code: 1011, reason: 'again' });
         port.end();
         await until(() => reports.has('closed') && peer.ended);
@@ -537,6 +538,32 @@ export function socketPortContract(name: string, kind: PortKind): void {
           ['message', 'on its way', false],
           ['peer-close', 1000, ''],
         ]);
+      });
+
+      test('where the peer has read all and closed, the socket ends', async () => {
+        const { port, peer, reports } = await connected();
+        port.ping(Buffer.from('read?'), true);
+        port.close({ code: 4000, reason: 'done' });
+        await until(() => reports.has('pong') && reports.has('peer-close'));
+        port.end(true);
+        await until(() => reports.has('closed') && peer.ended);
+        expect(reports.all.filter(([what]) => what !== 'peer-end')).toEqual([
+          ['pong', 'read?'],
+          ['peer-close', 4000, 'done'],
+          ['closed'],
+        ]);
+        expect(peer.closeFrame).toEqual({ code: 4000, reason: 'done' });
+      });
+
+      test('what the kernel has not taken is not given up, even if all is said to be read', async () => {
+        const { port, peer, reports, sender, sent } = await congested();
+        port.close({ code: 4000, reason: '' });
+        port.end(true);
+        peer.resume();
+        await until(() => reports.has('peer-close') && peer.closeFrame !== undefined);
+        expect([peer.messages.length, sender.written]).toEqual([sent, sent]);
+        port.end(true);
+        await until(() => reports.has('closed') && peer.ended);
       });
 
       test('while the kernel has not taken it, the port says so', async () => {

@@ -2,11 +2,11 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { DirectWriter } from '../../src/ws/direct-writer.js';
-import { afterTest } from '../support/cleanup.js';
-import { nextMacrotask, within } from '../support/waiting.js';
+import { nextMacrotask, Tally, within } from '../support/waiting.js';
+import { socketPair } from './sockets.js';
 
 type WriteBuffer = (...args: unknown[]) => number;
 
@@ -34,13 +34,7 @@ class Pair {
   ) {}
 
   static async make(): Promise<Pair> {
-    const listener = createServer().listen(0, '127.0.0.1');
-    await once(listener, 'listening');
-    const client = connect((listener.address() as AddressInfo).port, '127.0.0.1');
-    const [server] = (await once(listener, 'connection')) as [Socket];
-    listener.close();
-    for (const socket of [server, client]) afterTest(() => void socket.destroy());
-    client.on('error', () => {});
+    const { server, client } = await socketPair();
     return new Pair(server, client);
   }
 
@@ -117,6 +111,29 @@ describe('DirectWriter', () => {
     expect([server.writableLength, server.bytesWritten]).toEqual([0, TOO_MUCH + 10]);
     expect(writer.write(server, bytesOf('again'))).toBe(true);
     expect((await pair.receives(TOO_MUCH + 15)).endsWith('again')).toBe(true);
+  });
+
+  test('tells of what it has not taken at once, and of nothing else', async () => {
+    const { server } = pair;
+    const told = new Tally<string>();
+    const write = (by: DirectWriter, name: string, bytes: Buffer): boolean =>
+      by.write(server, bytes, (error) => told.add(error ? `${name} failed` : name));
+    expect(write(new DirectWriter(), 'the first', bytesOf('1'))).toBe(false);
+    await told.reached(1, 'callback');
+    expect(write(writer, 'at once', bytesOf('2'))).toBe(true);
+    expect(write(writer, 'too much', Buffer.alloc(TOO_MUCH, 'x'))).toBe(false);
+    expect(write(writer, 'behind', bytesOf('3'))).toBe(false);
+    await nextMacrotask();
+    expect(told.all).toEqual(['the first']);
+    pair.read();
+    await told.reached(3, 'callback');
+    const handle = handleOf(server);
+    const { writeBuffer } = handle;
+    handle.writeBuffer = (...args) => writeBuffer!.apply(handle, args);
+    expect(write(writer, 'by another way', bytesOf('4'))).toBe(false);
+    await told.reached(4, 'callback');
+    expect(told.all).toEqual(['the first', 'too much', 'behind', 'by another way']);
+    expect((await pair.receives(TOO_MUCH + 4)).slice(-2)).toBe('34');
   });
 
   test('learns from a first write that has to wait, too', async () => {

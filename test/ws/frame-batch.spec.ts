@@ -1,12 +1,12 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { setImmediate as macrotask } from 'node:timers/promises';
 import { FrameChunk } from '../../src/ws/frame-chunk.js';
 import { FrameBatch } from '../../src/ws/frame-batch.js';
 import { BINARY, TEXT } from '../../src/ws/frame.js';
-import { afterTest } from '../support/cleanup.js';
+import { socketPair } from './sockets.js';
 
 interface Report {
   readonly error: Error | undefined;
@@ -48,15 +48,7 @@ class Pair {
   }
 
   static async make({ watched = true } = {}): Promise<Pair> {
-    const listener = createServer().listen(0, '127.0.0.1');
-    await once(listener, 'listening');
-    const client = connect((listener.address() as AddressInfo).port, '127.0.0.1');
-    const [server] = (await once(listener, 'connection')) as [Socket];
-    listener.close();
-    for (const socket of [server, client]) {
-      socket.on('error', () => socket.destroy());
-      afterTest(() => void socket.destroy());
-    }
+    const { server, client } = await socketPair();
     return new Pair(server, client, watched);
   }
 

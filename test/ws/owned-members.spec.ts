@@ -1,8 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
+import type { Writable } from 'node:stream';
 import { inspect } from 'node:util';
 import type { WebSocket } from 'ws';
 import type { SendOutcome } from '../../src/index.js';
+import { STRAIGHT } from '../../src/ws/straight-path.js';
+import { directReceiverOf, streamOf } from '../../src/ws/ws.internals.js';
+import { afterTest } from '../support/cleanup.js';
 import { nextMacrotask, Tally, within } from '../support/waiting.js';
 import { LOWEST, NEWEST, ownedPair } from './pairs.js';
 
@@ -26,6 +30,16 @@ function fill(socket: WebSocket, peer: WebSocket, messages = 60): number {
   const message = Buffer.alloc(256 * 1024, 'x');
   for (let n = 0; n < messages; n++) socket.send(message);
   return messages;
+}
+
+/** What the streams of both ends have told of themselves. */
+function watched(pair: { readonly socket: WebSocket; readonly peer: WebSocket }): string[] {
+  const heard: string[] = [];
+  for (const end of ['socket', 'peer'] as const) {
+    const stream = streamOf(pair[end])!;
+    for (const event of ['end', 'error']) stream.on(event, () => heard.push(`${end} ${event}`));
+  }
+  return heard;
 }
 
 describe.each([NEWEST, LOWEST])('An owned socket of $name', (copy) => {
@@ -310,6 +324,48 @@ describe.each([NEWEST, LOWEST])('An owned socket of $name', (copy) => {
     peer.resume();
     await received.reached(62, 'message');
     expect(received.all.slice(60)).toEqual(['true 1', 'false 2']);
+  });
+});
+
+describe.each([NEWEST, LOWEST])('The TCP connection of a socket of $name', (copy) => {
+  test('ends with the answer of a peer that has read all, whose own end is not awaited', async () => {
+    const pair = await ownedPair(copy);
+    const heard = watched(pair);
+    const end = ended(pair.peer);
+    const { handshake } = await pair.owner.close(4000, 'done');
+    expect(handshake).toBe('clean');
+    expect(await end).toEqual({ code: 4000, reason: 'done' });
+    expect(heard.toSorted()).toEqual(STRAIGHT ? ['peer end'] : ['peer end', 'socket end']);
+  });
+
+  test.each(['crossed', 'clean'])(
+    'ends with that of its stream, where a close is %s',
+    async (how) => {
+      const pair = await ownedPair(copy);
+      const heard = watched(pair);
+      pair.peer.close(4001);
+      if (how === 'crossed') void pair.owner.close(4000);
+      const { handshake, initiator } = await pair.owner.closed;
+      expect([handshake, initiator]).toEqual([how, how === 'crossed' ? 'server' : 'peer']);
+      await nextMacrotask();
+      expect(heard.toSorted()).toEqual(['peer end', 'socket end']);
+    },
+  );
+
+  // Node makes an error of that, stack and all, which nobody gets to see.
+  test("ends ws's receiver once", async () => {
+    const { owner, socket } = await ownedPair(copy);
+    const receiver = directReceiverOf(socket);
+    const prototype = Object.getPrototypeOf(receiver) as { end: (...args: never[]) => Writable };
+    const { end } = prototype;
+    afterTest(() => void Reflect.deleteProperty(prototype, 'end'));
+    const ends: boolean[] = [];
+    prototype.end = function (this: Writable, ...args: unknown[]) {
+      if (this === receiver) ends.push(this.writableEnded);
+      return Reflect.apply(end, this, args);
+    };
+    await owner.close(4000);
+    expect(ends).toEqual([false]);
   });
 });
 

@@ -3,6 +3,8 @@ import { describe, expect, test } from '@jest/globals';
 import { createHook } from 'node:async_hooks';
 import type { Socket } from 'node:net';
 import { broadcast } from '../../src/runtime/broadcast.js';
+import { ownershipOf } from '../../src/ws/ownership.js';
+import { streamOf } from '../../src/ws/ws.internals.js';
 import { chunksTo, ownedPair, LOWEST, NEWEST } from './pairs.js';
 
 const MESSAGES = 1_000;
@@ -78,6 +80,30 @@ describe.each([NEWEST, LOWEST])('The straight path of $name', (copy) => {
     const { owner, writes } = await started();
     const { handshake, acknowledged } = await owner.close();
     expect({ handshake, acknowledged }).toEqual({ handshake: 'clean', acknowledged: true });
+    expect(writes()).toBe(1);
+  });
+
+  test('nothing is written behind a close frame', async () => {
+    const { socket, writes } = await started();
+    const { port } = ownershipOf(socket)!;
+    for (let times = 0; times < 2; times++) {
+      port.ping(Buffer.from('read?'), true);
+      port.close({ code: 1000, reason: '' });
+      expect(writes()).toBe(1);
+    }
+  });
+
+  test('a close is one write also where somebody stands before write() of the stream', async () => {
+    const { owner, socket, writes } = await started();
+    const stream = streamOf(socket)!;
+    const seen: number[] = [];
+    const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
+    stream.write = (chunk: Buffer, ...rest: unknown[]) => {
+      seen.push(chunk.length);
+      return write(chunk, ...rest);
+    };
+    expect((await owner.close()).handshake).toBe('clean');
+    expect(seen.length).toBeGreaterThan(1);
     expect(writes()).toBe(1);
   });
 

@@ -98,6 +98,15 @@ describe.each([NEWEST, LOWEST])('A tracked client of $name', (copy) => {
     expect(runtime.connections.size).toBe(0);
   });
 
+  // RFC 6455 §7.1.1.
+  test('leaves it to its server to close the socket', async () => {
+    const { socket } = await openClient(copy);
+    const owner = track(socket, testRuntime(), policyOf());
+    const end = once(streamOf(socket)!, 'end');
+    expect(await owner.close(4000)).toMatchObject({ handshake: 'clean', code: 4000 });
+    await within(end, 'the end of the stream');
+  });
+
   test('whose server leaves ends with the code of the server', async () => {
     const { socket, peer } = await openClient(copy);
     const owner = track(socket, testRuntime(), policyOf());

@@ -76,6 +76,12 @@ export const CLOSE_EVENTS: readonly EventInvariant[] = [
       !from.sent || (isFrame(to.sent, from.sent) && from.decided === to.decided),
   },
   {
+    name: 'G4 the socket is closed only once the peer has read all before our close frame, and closed',
+    holds: ({ effects }, { after }) =>
+      !effects.includes('close-socket') ||
+      (after.peerCloseRead && after.stream.slice(0, after.peerRead).includes('P')),
+  },
+  {
     name: 'G4 a peer that closed is answered before the socket ends',
     holds: ({ from, to }, { after }) =>
       to.phase !== 'closing.end' ||

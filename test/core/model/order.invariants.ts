@@ -17,7 +17,7 @@ export const ORDER_STATES: readonly StateInvariant[] = [
     name: 'G2 nothing follows a close frame',
     holds: ({ stream }) => {
       const close = stream.indexOf('X');
-      return close < 0 || /^F?$/.test(stream.slice(close + 1));
+      return close < 0 || /^[FC]?$/.test(stream.slice(close + 1));
     },
   },
   {

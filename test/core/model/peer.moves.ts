@@ -1,6 +1,6 @@
 import type { Moves } from './moves.types.js';
 import type { Turn } from './turn.record.js';
-import type { World } from './world.state.js';
+import { isEnd, type World } from './world.state.js';
 
 /** The peer may still send frames. */
 function canSpeak({ peerClosedAt, peerAnswered, peerEnded }: World): boolean {
@@ -15,8 +15,8 @@ function say({ after: world }: Turn, item: string): void {
 /** The peer's stack reads one item, and does what RFC 6455 asks for. */
 function read(turn: Turn): void {
   const world = turn.after;
-  const item = world.stream[world.peerRead++];
-  if (item === 'F' && !world.peerEnded) say(turn, 'F');
+  const item = world.stream[world.peerRead++]!;
+  if (isEnd(item) && !world.peerEnded) say(turn, 'F');
   if (!canSpeak(world)) return;
   if (item === 'p') say(turn, 'o');
   if (item === 'P') say(turn, 'q');

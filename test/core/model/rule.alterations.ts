@@ -105,7 +105,7 @@ export const RULE_ALTERATIONS: readonly Alteration[] = [
   guarded(
     'every close frame counts as an answer',
     { crossing: () => false },
-    'G4 a clean close was answered, or all was read before the peer closed',
+    'G4 the socket is closed only once the peer has read all before our close frame, and closed',
   ),
   guarded(
     'no close frame counts as an answer',

@@ -1,7 +1,7 @@
 import { EVENTS, peerAnswered } from './scenario.events.js';
 import type { Moves } from './moves.types.js';
 import type { Turn } from './turn.record.js';
-import { isLive, isMessage, messagesIn, type World } from './world.state.js';
+import { isEnd, isLive, isMessage, messagesIn, type World } from './world.state.js';
 
 /** The socket takes the oldest message that was kept, and a ping that follows it. */
 function handOver({ after: world }: Turn): void {
@@ -13,7 +13,7 @@ function handOver({ after: world }: Turn): void {
 function finishWrite(turn: Turn): void {
   const world = turn.after;
   const item = world.stream[world.written++]!;
-  if (item === 'F' || isLive(world)) return;
+  if (isEnd(item) || isLive(world)) return;
   turn.report(EVENTS.progress);
   if (isMessage(item) && !turn.unwritten) turn.report(EVENTS.flushed);
 }
@@ -93,8 +93,9 @@ const readMoves: Moves = (world, take) => {
   }
 };
 
-/** Both have ended their streams. */
-function isOverByItself({ stream, peerRead, peerEndRead }: World): boolean {
+/** Both have ended their streams, or we have closed the socket. */
+function isOverByItself({ stream, written, peerRead, peerEndRead }: World): boolean {
+  if (stream.slice(0, written).endsWith('C')) return true;
   return peerEndRead && stream.slice(0, peerRead).endsWith('F');
 }
 

@@ -189,6 +189,12 @@ export const TABLE_ALTERATIONS: readonly Alteration[] = [
     'G4 a clean close was answered, or all was read before the peer closed',
   ),
   alteration(
+    'the socket is closed at once, whatever the peer has read',
+    { on: 'peerClosed', from: 'closing.handshake', when: 'crossing' },
+    () => ({ effects: ['tell:crossed-close', 'close-socket'] }),
+    'G4 the socket is closed only once the peer has read all before our close frame, and closed',
+  ),
+  alteration(
     'a close frame that is inflated late counts as an answer',
     { on: 'peerClosed', from: 'closing.end', when: 'crossing' },
     () => ({ notes: ['received'], effects: [] }),

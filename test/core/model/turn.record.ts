@@ -195,6 +195,10 @@ export class Turn {
         world.stream += 'F';
         world.ended = true;
         break;
+      case 'close-socket':
+        world.stream += 'C';
+        world.ended = true;
+        break;
       case 'destroy-socket':
         // A peer that was lost is gone, whoever destroys what is left of the socket.
         if (!world.peerEndedFirst && event.type !== 'peerLost')

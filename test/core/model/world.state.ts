@@ -11,7 +11,8 @@ import type { Scenario } from './scenario.list.js';
  * A connection and everything around it at one moment. What was sent is one string, oldest first:
  *
  * - `1`…`9` a message, by the order of acceptance; `p` a ping written while nobody closed
- * - `P` the ping directly before our close frame; `X` our close frame; `F` the end of our stream
+ * - `P` the ping directly before our close frame; `X` our close frame
+ * - `F` the end of our stream; `C` that of the socket, which is not read any more
  *
  * and so is what the peer has sent and we have not read: `d` a message for a handler, `o` the
  * pong to `p`, `q` the pong to `P`, `x` a close frame of its own, `a` one that answers ours,
@@ -128,6 +129,8 @@ export function firstWorld(scenario: Scenario): World {
 export function isLive({ machine }: World): boolean {
   return machine.phase === 'connecting' || machine.phase === 'open';
 }
+
+export const isEnd = (item: string): boolean => item === 'F' || item === 'C';
 
 export const isMessage = (item: string): boolean => item >= '1' && item <= '9';
 

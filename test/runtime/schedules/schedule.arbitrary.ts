@@ -208,6 +208,7 @@ const setting: fc.Arbitrary<Setting> = fc.record({
   }),
   ending: fc.constantFrom('as it is' as const, 'with a good peer' as const),
   resets: fc.boolean(),
+  patient: fc.boolean(),
   stuck: fc.constantFrom(false, false, false, false, false, false, false, true),
 });
 

@@ -112,6 +112,8 @@ export interface Setting {
   readonly ending: 'as it is' | 'with a good peer';
   /** A destroyed socket takes what the peer has not read with it. */
   readonly resets: boolean;
+  /** A socket is not closed before the peer has ended its stream. */
+  readonly patient: boolean;
   /** A destroyed socket is never reported closed. */
   readonly stuck: boolean;
 }

@@ -165,6 +165,7 @@ export class World {
     if (habits.paused) peer.pause();
     this.#pingsIgnored = !habits.answersPings;
     port.resets = setting.resets;
+    port.patient = setting.patient;
     port.stuck = setting.stuck;
     this.#watchSends();
     this.#watchBatches();

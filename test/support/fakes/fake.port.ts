@@ -48,6 +48,8 @@ export class FakePort implements SocketPort {
   stuck = false;
   /** `destroy()` resets the connection, so that the peer loses what it has not read. */
   resets = false;
+  /** It waits for the end of the peer's stream in any case, as that of TLS does. */
+  patient = false;
   /** What a port that reports several messages in one says; this one reports each. */
   batch: number | undefined;
   /** What a port that shares frames among sockets does; this one does not. */
@@ -151,11 +153,16 @@ export class FakePort implements SocketPort {
     });
   }
 
-  end(): void {
-    this.calls.push('end');
+  end(over = false): void {
+    this.calls.push(over ? 'end, over' : 'end');
     if (this.connecting) this.#abandon();
+    else if (over && this.#mayDestroy) this.#destroy(this.into.readable > 0);
     else if (this.writable) this.close({ code: NO_STATUS_RECEIVED, reason: '' });
     else if (this.#closeWritten && this.#deaf) this.out.end();
+  }
+
+  get #mayDestroy(): boolean {
+    return !this.patient && !this.stuck && this.#closeWritten && this.bufferedAmount === 0;
   }
 
   destroy(): void {
@@ -283,12 +290,12 @@ export class FakePort implements SocketPort {
     this.#destroy();
   }
 
-  #destroy(): void {
+  #destroy(resets = this.resets): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
     this.#state = 'closing';
     const error = new Error('The socket was destroyed.');
-    if (this.resets) this.out.destroyWithReset(error);
+    if (resets) this.out.destroyWithReset(error);
     else this.out.destroy(error);
     this.into.destroyWithReset(error);
     if (!this.stuck) this.#closed();
