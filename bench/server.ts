@@ -51,6 +51,8 @@ export type Command =
       readonly times: number;
       readonly bytes: number;
       readonly perTurn: number;
+      /** Where a loop sends them, it makes the JSON text for each client, as many loops do. */
+      readonly textForEach?: boolean;
     }
   | { readonly do: 'expect'; readonly messages: number }
   | { readonly do: 'cpu' }
@@ -66,7 +68,7 @@ interface App {
   readonly clients: () => Iterable<Client>;
   /** Settles with the outcome; absent where a callback is all there is. */
   send?(client: Client, data: string | Buffer): Promise<unknown>;
-  broadcast(event: string, data: string): void;
+  broadcast(event: string, data: string, textForEach?: boolean): void;
   close(code: number): void;
 }
 
@@ -154,9 +156,14 @@ class BenchGateway extends SmallGateway {
 }
 
 /** The loop that everybody writes. */
-function broadcastBy(clients: Iterable<WebSocket>, event: string, data: string): void {
-  const frame = JSON.stringify({ event, data });
-  for (const client of clients) client.send(frame);
+function broadcastBy(
+  clients: Iterable<WebSocket>,
+  event: string,
+  data: string,
+  textForEach = false,
+): void {
+  const text = JSON.stringify({ event, data });
+  for (const client of clients) client.send(textForEach ? JSON.stringify({ event, data }) : text);
 }
 
 async function startNest(stack: Stack, Gateway: Type<SmallGateway>): Promise<App> {
@@ -195,7 +202,7 @@ async function startNest(stack: Stack, Gateway: Type<SmallGateway>): Promise<App
 function loops(clients: () => Iterable<WebSocket>): Omit<App, 'port'> {
   return {
     clients,
-    broadcast: (event, data) => broadcastBy(clients(), event, data),
+    broadcast: (...args) => broadcastBy(clients(), ...args),
     close: (code) => {
       for (const client of clients()) client.close(code);
     },
@@ -245,9 +252,10 @@ function push(app: App, command: PushCommand): void {
   });
 }
 
-function broadcast(app: App, { times, bytes, perTurn }: BroadcastCommand): void {
+function broadcast(app: App, command: BroadcastCommand): void {
+  const { times, bytes, perTurn, textForEach } = command;
   const data = 'x'.repeat(bytes);
-  inTurns(times, perTurn, () => app.broadcast('event', data));
+  inTurns(times, perTurn, () => app.broadcast('event', data, textForEach));
 }
 
 function memory(): NodeJS.MemoryUsage {
