@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Handover } from '../runtime/socket.port.js';
-import { directWriter, DirectWriter } from './direct-writer.js';
+import { directWriter, type WriteCallback } from './direct-writer.js';
 import { FrameChunk, FULL_CHUNK } from './frame-chunk.js';
 import { FrameRun } from './frame-run.js';
 import {
@@ -132,7 +132,6 @@ function flushingEnd(this: Duplex & Batched, ...args: unknown[]): unknown {
 export class FrameBatch {
   readonly write: Method;
   readonly endStream: Method;
-  readonly #direct: boolean;
   /** Of the frames that are reported in one; another one for each tick, and for a frame that was not held. */
   tick = 0;
   #open = false;
@@ -151,20 +150,20 @@ export class FrameBatch {
   /** The tick whose first frame was not held. */
   #leftIn = -1;
 
+  /** @param stream - one that a `DirectWriter` serves */
   constructor(
-    private readonly stream: Duplex,
+    private readonly stream: Socket,
     /** Told how many frames the kernel has taken, or with an error that it will not. */
     private readonly onTaken: OnTaken,
   ) {
     this.write = stream.write as Method;
     this.endStream = stream.end as Method;
-    this.#direct = DirectWriter.serves(stream);
     Object.assign(stream, { [BATCH]: this, write: flushingWrite, end: flushingEnd });
   }
 
-  /** Nobody stands before its stream's own `write()` but this. */
+  /** Nobody stands before its stream's own `write()` but this; an app may put one there at any time. */
   get direct(): boolean {
-    return this.#direct && this.stream.write === flushingWrite;
+    return this.stream.write === flushingWrite;
   }
 
   /** Bytes that the stream does not know of yet. */
@@ -289,6 +288,8 @@ export class FrameBatch {
 
   #writeChunk(chunk: FrameChunk): boolean {
     const { stream } = this;
+    // Whoever stands before the stream may keep what is not written yet.
+    if (!this.direct) return this.#write(chunk.filled());
     // What the kernel does not take at once is kept by the stream: no more of it than there is.
     const waits = stream.writableLength > 0;
     const taken = this.#write(waits ? Buffer.from(chunk.filled()) : chunk.filled());
@@ -297,14 +298,28 @@ export class FrameBatch {
   }
 
   #write(bytes: Buffer): boolean {
-    if (this.#direct) return directWriter.write(this.stream as Socket, bytes);
-    this.write.call(this.stream, bytes);
+    if (this.direct) return directWriter.write(this.stream, bytes);
+    this.#writeByStream(bytes);
     return false;
   }
 
-  /** Before the tick is over: who is told is told later all the same, as of any write. */
+  #writeByStream(bytes: Buffer, callback?: WriteCallback): void {
+    try {
+      this.stream.write(bytes, callback);
+    } catch (error) {
+      // Of whoever stands before it; what it did not take can't be told from what it did.
+      this.stream.destroy(error as Error);
+    }
+  }
+
+  /**
+   * Before the tick is over, and nothing comes behind: who is told is told later all the same, as of
+   * any write.
+   */
   endEarly(): void {
     this.end((error, frames) => process.nextTick(this.onTaken, error, frames));
+    // Nor by the lane of one who sends to many.
+    this.#lone = 0;
   }
 
   end(onTaken: OnTaken = this.onTaken): void {
@@ -316,7 +331,7 @@ export class FrameBatch {
     this.#unsure = false;
     const frames = this.#frames;
     this.#frames = 0;
-    const lone = frames === 1 && this.#direct && this.#leftIn !== now;
+    const lone = frames === 1 && this.#leftIn !== now;
     this.#lone = lone ? Math.min(this.#lone + 1, LONE_TICKS) : 0;
     if (taken) onTaken(undefined, frames);
     else this.#reportWhenTaken(onTaken, frames);
@@ -332,7 +347,7 @@ export class FrameBatch {
       onTaken(undefined, frames);
     } else {
       this.#unreported++;
-      this.write.call(stream, NOTHING, (error: Error | null) => {
+      this.#writeByStream(NOTHING, (error) => {
         this.#unreported--;
         onTaken(error, frames);
       });

@@ -84,10 +84,11 @@ export function ownedMembers(base: BaseMembers): PropertyDescriptorMap {
         return;
       }
       if (method === 'pong') ownership.port.answered(data);
+      const payload = typeof data === 'function' ? undefined : data;
+      if (payload instanceof Blob) ownership.port.stopBatching();
       const before = ownership.port.inside;
       ownership.port.inside = true;
       try {
-        const payload = typeof data === 'function' ? undefined : data;
         const masked = typeof data === 'function' || typeof mask === 'function' ? undefined : mask;
         base[method].call(this, payload, masked as boolean, done);
       } catch (error) {

@@ -23,10 +23,18 @@ interface Internals {
   readonly _receiver:
     | (Writable & { readonly _writableState: { readonly errorEmitted: boolean } })
     | null;
-  readonly _sender?: { _socket?: unknown } | null;
+  readonly _sender?: Sender | null;
   readonly _socket:
     | (Duplex & { readonly _handle?: { readonly writeQueueSize?: number } | null })
     | null;
+}
+
+interface Sender {
+  _socket?: unknown;
+  /** 0: it writes what it is given at once; since 8.18. */
+  readonly _state?: number;
+  /** Before that. */
+  readonly _deflating?: boolean;
 }
 
 /** What compresses the frames of one socket. */
@@ -151,6 +159,12 @@ export function deflateOf(socket: WebSocket): MessageDeflate | undefined {
 
 export function streamOf(socket: WebSocket): Duplex | undefined {
   return internalsOf(socket)._socket ?? undefined;
+}
+
+/** ws compresses something, or reads a Blob, and keeps what it is given meanwhile. */
+export function holdsBack(socket: WebSocket): boolean {
+  const { _sender: sender } = internalsOf(socket);
+  return Boolean(sender?._state) || sender?._deflating === true;
 }
 
 /** What a sender of ws does with the stream it writes to. */

@@ -17,6 +17,7 @@ import {
   closeFrameSent,
   divertFrames,
   endOnce,
+  holdsBack,
   receiverError,
   receiverFailed,
   isServerSide,
@@ -25,6 +26,7 @@ import {
 } from './ws.internals.js';
 import { DeflateContext } from './deflate-context.js';
 import { BINARY, COMPRESSED, frameOf, MAX_BYTES_PER_UNIT, pingOf, TEXT } from './frame.js';
+import { DirectWriter } from './direct-writer.js';
 import { FrameBatch } from './frame-batch.js';
 import { Goodbye } from './goodbye.js';
 import { plainSocketOf, STRAIGHT } from './straight-path.js';
@@ -93,7 +95,10 @@ export class WsPort implements SocketPort {
   constructor(
     private readonly socket: WebSocket,
     private readonly base: BaseMembers,
-  ) {}
+  ) {
+    // Of an app that has sent before it had an owner.
+    if (holdsBack(socket)) this.#batch = null;
+  }
 
   get readyState(): number {
     return this.base.readyState.call(this.socket);
@@ -130,7 +135,7 @@ export class WsPort implements SocketPort {
 
   send(data: MessageData, options: MessageOptions | undefined, written: Written): Handover {
     this.#written = written;
-    const batch = data instanceof Blob ? this.#stopBatching() : this.#batching();
+    const batch = data instanceof Blob ? this.stopBatching() : this.#batching();
     const handover = batch && this.#addTo(batch, data, options);
     if (handover) return handover;
     const before = this.inside;
@@ -217,19 +222,21 @@ export class WsPort implements SocketPort {
     // What comes too late is not written, and only ws's own callback says so.
     if (!this.writable) return null;
     if (this.#batch === undefined) this.#batch = this.#newBatch();
+    else if (this.#batch?.direct === false) return this.stopBatching();
     return this.#batch;
   }
 
   /**
-   * Where ws holds frames back itself, to compress them or to read a Blob, and where the stream
-   * is no TCP socket, only a callback for each frame tells when the kernel has taken it. What a
+   * Where ws holds frames back itself, to compress them or to read a Blob, where the stream is no TCP
+   * socket, and where somebody stands before its `write()`, who may hold them back, too, only a
+   * callback for each frame tells when the kernel has taken it. What a
    * client sends has to be masked, which ws does, and a class of the app may have a `send()` of its
    * own.
    */
   #newBatch(): FrameBatch | null {
     const stream = plainSocketOf(this.socket);
     const direct = STRAIGHT && this.base.framesOnly && isServerSide(this.socket);
-    if (!direct || !stream) return null;
+    if (!direct || !stream || !DirectWriter.serves(stream)) return null;
     if (this.socket.extensions !== '') {
       this.#deflate = DeflateContext.of(this.socket);
       if (!this.#deflate) return null;
@@ -237,7 +244,8 @@ export class WsPort implements SocketPort {
     return new FrameBatch(stream, (error, frames) => this.#report(error, frames));
   }
 
-  #stopBatching(): null {
+  /** From now on ws sends all, as it, or somebody before its stream, may hold something back. */
+  stopBatching(): null {
     this.#batch?.endEarly();
     this.#batch = null;
     return null;
@@ -301,6 +309,7 @@ export class WsPort implements SocketPort {
 
   close(frame: CloseFrame): void {
     const ping = this.#lastPing;
+    this.#lastPing = undefined;
     const stream = streamOf(this.socket);
     if (!ping || !stream) this.#close(frame);
     else if (!this.#closeAtOnce(ping, frame)) this.#closeCorked(stream, ping, frame);

@@ -1,7 +1,7 @@
+/* oxlint-disable no-underscore-dangle -- Node's own names. */
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
-import { Duplex } from 'node:stream';
+import { Socket } from 'node:net';
 import { setImmediate as macrotask } from 'node:timers/promises';
 import { FrameChunk } from '../../src/ws/frame-chunk.js';
 import { FrameBatch } from '../../src/ws/frame-batch.js';
@@ -39,11 +39,18 @@ class Pair {
     });
   }
 
+  /** As the stream itself writes then, to which nothing has to be held back. */
   #watchWrites(): void {
-    const write = this.server.write.bind(this.server) as (...args: unknown[]) => boolean;
-    this.server.write = (chunk: Buffer, ...rest: unknown[]) => {
-      this.written.push(chunk);
-      return write(chunk, ...rest);
+    const { server, written } = this;
+    const write = server._write.bind(server);
+    const writev = server._writev!.bind(server);
+    server._write = (chunk: Buffer, ...rest) => {
+      written.push(chunk);
+      write(chunk, ...rest);
+    };
+    server._writev = (chunks: { chunk: Buffer }[], callback) => {
+      written.push(...chunks.map(({ chunk }) => chunk));
+      writev(chunks as Parameters<typeof writev>[0], callback);
     };
   }
 
@@ -191,13 +198,38 @@ describe('A frame that most likely is the only one of its tick', () => {
     ]);
   });
 
-  test('is held where somebody has put a write() before that of the stream', async () => {
-    pair = await Pair.make();
+  test('goes by a write() that somebody puts there later, as what is held does', async () => {
+    const seen: Buffer[] = [];
+    const write = pair.server.write.bind(pair.server) as (...args: unknown[]) => boolean;
+    pair.batch.add(TEXT, 'held');
+    pair.server.write = (chunk: Buffer, ...rest: unknown[]) => {
+      seen.push(chunk);
+      return write(chunk, ...rest);
+    };
+    expect(pair.batch.direct).toBe(false);
+    await macrotask();
     for (let tick = 0; tick < 2 * LONE_TICKS; tick++) {
-      expect(pair.batch.add(TEXT, 'a')).toBe('pending');
-      expect(pair.writes).toHaveLength(tick);
+      expect(pair.batch.add(TEXT, String.fromCodePoint(97 + tick))).toBe('pending');
       await macrotask();
     }
+    const sent = await pair.receives(6 + 3 * 2 * LONE_TICKS);
+    expect(sent.replaceAll(/[\x80-\xff]./g, '')).toBe('heldabcdefghijklmnop');
+    // Who keeps what is written finds it unchanged.
+    expect(Buffer.concat(seen).toString('latin1')).toBe(sent);
+  });
+
+  test('ends its socket where that write() throws', async () => {
+    pair.batch.add(TEXT, 'a');
+    const failure = new Error('no');
+    pair.server.write = () => {
+      throw failure;
+    };
+    const failed = once(pair.server, 'error');
+    await macrotask();
+    expect(await failed).toEqual([failure]);
+    expect(pair.reports.map(({ frames, error }) => [frames, error?.message])).toEqual([
+      [1, 'The socket was ended first.'],
+    ]);
   });
 
   test('is held as long as others are to be reported, though the kernel has them', async () => {
@@ -364,10 +396,11 @@ describe('The frames of one tick', () => {
     };
     while (pair.server.writableLength === 0) send();
     for (let more = 0; more < 3; more++) send();
-    // What waits behind others takes no more memory than it needs.
-    for (const { buffer, length } of pair.written.slice(-3)) expect(buffer.byteLength).toBe(length);
     pair.client.resume();
     expect((await pair.receives(sent.length)) === sent).toBe(true);
+    const written = pair.written.filter(({ length }) => length > 0);
+    // What waits behind others takes no more memory than it needs.
+    for (const { buffer, length } of written.slice(-3)) expect(buffer.byteLength).toBe(length);
   });
 
   test('of long data are left to ws', () => {
@@ -424,7 +457,7 @@ describe('The frames of one tick', () => {
     };
     const batches = Array.from(
       { length: 200 },
-      () => new FrameBatch(new Duplex({ read: () => {}, write }), () => {}),
+      () => new FrameBatch(Object.assign(new Socket(), { _write: write }), () => {}),
     );
     const addToAll = (times: number): void => {
       for (let time = 0; time < times; time++) for (const batch of batches) batch.add(TEXT, '');

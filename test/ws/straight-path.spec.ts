@@ -83,6 +83,20 @@ describe.each([NEWEST, LOWEST])('The straight path of $name', (copy) => {
     expect(writes()).toBe(1);
   });
 
+  test('of a close the stream makes no write of its own', async () => {
+    const { socket, owner } = await ownedPair(copy);
+    await owner.send('first');
+    const stream = streamOf(socket) as Socket;
+    const writev = stream._writev!.bind(stream);
+    let writes = 0;
+    stream._writev = (...args) => {
+      writes++;
+      writev(...args);
+    };
+    expect((await owner.close()).handshake).toBe('clean');
+    expect(writes).toBe(0);
+  });
+
   test('nothing is written behind a close frame', async () => {
     const { socket, writes } = await started();
     const { port } = ownershipOf(socket)!;
@@ -91,6 +105,9 @@ describe.each([NEWEST, LOWEST])('The straight path of $name', (copy) => {
       port.close({ code: 1000, reason: '' });
       expect(writes()).toBe(1);
     }
+    const { bufferedAmount } = port;
+    port.close({ code: 1000, reason: '' });
+    expect(port.bufferedAmount).toBe(bufferedAmount);
   });
 
   test('a close is one write also where somebody stands before write() of the stream', async () => {
