@@ -3,13 +3,7 @@ import { inspect } from 'node:util';
 import { schedules } from './schedule.arbitrary.js';
 import { momentaryViolations, violations } from './schedule.checks.js';
 import type { Schedule } from './schedule.types.js';
-import { World } from './schedule.world.js';
-
-/** Enough for what a settled promise starts. */
-async function microtasks(): Promise<void> {
-  // oxlint-disable-next-line no-await-in-loop
-  for (let count = 0; count < 6; count++) await Promise.resolve();
-}
+import { microtasks, World } from './schedule.world.js';
 
 /** Runs one schedule to its end; returns what of the guarantees it broke. */
 export async function run(schedule: Schedule): Promise<string[]> {
@@ -32,7 +26,7 @@ async function ended({ setting, commands }: Schedule): Promise<World> {
     world.reform();
     await microtasks();
     // Handlers that have gone on may have closed.
-    if (world.mayFinishWell) world.finishWell();
+    if (world.mayFinishWell) await world.finishWell();
   }
   world.finish();
   await microtasks();
