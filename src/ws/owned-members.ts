@@ -7,7 +7,7 @@ import type { MessageData, MessageOptions, ReceivedData } from '../runtime/socke
 import type { BaseMembers } from './base-members.js';
 import { ownershipOf, type Ownership } from './ownership.js';
 import { methodDescriptors } from './websocket-subclass.js';
-import { pingsFlooded } from './ws.internals.js';
+import { isBlob, pingsFlooded } from './ws.internals.js';
 
 type SendCallback = (error?: Error | null) => void;
 
@@ -85,7 +85,7 @@ export function ownedMembers(base: BaseMembers): PropertyDescriptorMap {
       }
       if (method === 'pong') ownership.port.answered(data);
       const payload = typeof data === 'function' ? undefined : data;
-      if (payload instanceof Blob) ownership.port.stopBatching();
+      if (isBlob(payload)) ownership.port.stopBatching();
       const before = ownership.port.inside;
       ownership.port.inside = true;
       try {

@@ -161,6 +161,15 @@ export function streamOf(socket: WebSocket): Duplex | undefined {
   return internalsOf(socket)._socket ?? undefined;
 }
 
+/** What ws has to read before it is sent, which may as well be a Blob of a library. */
+export function isBlob(data: unknown): boolean {
+  return (
+    typeof data === 'object' &&
+    data !== null &&
+    typeof (data as Partial<Blob>).arrayBuffer === 'function'
+  );
+}
+
 /** ws compresses something, or reads a Blob, and keeps what it is given meanwhile. */
 export function holdsBack(socket: WebSocket): boolean {
   const { _sender: sender } = internalsOf(socket);

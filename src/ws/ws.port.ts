@@ -18,6 +18,7 @@ import {
   divertFrames,
   endOnce,
   holdsBack,
+  isBlob,
   receiverError,
   receiverFailed,
   isServerSide,
@@ -135,7 +136,7 @@ export class WsPort implements SocketPort {
 
   send(data: MessageData, options: MessageOptions | undefined, written: Written): Handover {
     this.#written = written;
-    const batch = data instanceof Blob ? this.stopBatching() : this.#batching();
+    const batch = isBlob(data) ? this.stopBatching() : this.#batching();
     const handover = batch && this.#addTo(batch, data, options);
     if (handover) return handover;
     const before = this.inside;

@@ -32,6 +32,17 @@ class SlowBlob extends Blob {
   }
 }
 
+/** As ws tells one by, and not of the class that Node has. */
+function blobOfLibrary(blob: Blob): Blob {
+  return {
+    type: '',
+    size: blob.size,
+    stream: () => blob.stream(),
+    arrayBuffer: () => blob.arrayBuffer(),
+    [Symbol.toStringTag]: 'Blob',
+  } as unknown as Blob;
+}
+
 /** What a peer is told, in its order: of a text its beginning. */
 function heardBy(peer: WebSocket): Tally<string> {
   const heard = new Tally<string>();
@@ -211,6 +222,21 @@ describe.each([NEWEST, LOWEST])('A socket of $name', (copy) => {
     await expectHeard(heard, sent);
   });
 });
+
+test.each(['send', 'ping'] as const)(
+  'A Blob of a library is one, too: nothing overtakes it (%s)',
+  async (method) => {
+    const { owner, socket, heard } = await started(NEWEST);
+    const blob = new SlowBlob(['app']);
+    socket[method](blobOfLibrary(blob));
+    const outcomes = [owner.send(LARGE), owner.send('small', { acknowledge: true })];
+    expect(await isSettled(Promise.race(outcomes))).toBe(false);
+    blob.give();
+    await Promise.all(outcomes);
+    const first = method === 'ping' ? 'ping of the app' : 'app';
+    await expectHeard(heard, ['first', first, 'xxxxxxxxx', 'small', 'ping']);
+  },
+);
 
 test('A socket that gets an owner while ws reads a Blob sends behind it', async () => {
   const { socket, peer } = await plainPair(NEWEST, {});
